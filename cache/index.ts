@@ -1,0 +1,240 @@
+/**
+ * The index: look-up tables in SQLite (WAL, so that several runs read and write at once). It holds nothing that the store does not hold:
+ * lost or damaged, it is rebuilt from the action documents. A result that is in the store but not yet here (a kill between the two
+ * writes) is found by asking the store.
+ */
+import * as fs from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import type { Action, Output, Trace } from "./action.ts"
+import { guarded } from "./error.ts"
+import type { Store } from "./store.ts"
+
+const schema = `
+  create table if not exists actions (key text primary key, identity text not null, uses text not null, outputs text not null, seconds real not null, at text not null) without rowid;
+  create index if not exists actions_by_identity on actions (identity, at);
+  create index if not exists actions_by_uses on actions (uses, at);
+  create table if not exists inline (blob text primary key, bytes blob not null) without rowid;
+  create table if not exists traces (static_key text not null, key text not null, trace text not null, at text not null, primary key (static_key, key)) without rowid;
+  create table if not exists segments (id integer primary key, blob text not null unique, width integer not null);
+  create table if not exists rows (key blob primary key, segment integer not null, position integer not null) without rowid;
+  create table if not exists files (path text primary key, size integer not null, mtime integer not null, ctime integer not null, inode integer not null, seen integer not null, digest text not null) without rowid;
+  create table if not exists closures (entry text primary key, inputs text not null, closure text not null) without rowid;
+  create table if not exists addresses (pipeline text not null, address text not null, key text not null, previous text, primary key (pipeline, address)) without rowid;
+`
+
+/** What the index tells of an action: enough to go on without opening the document. */
+export interface Entry {
+  readonly key: string
+  readonly identity: string
+  readonly outputs: Readonly<Record<string, Output>>
+  readonly seconds: number
+}
+
+export interface RowPlace {
+  readonly segment: string
+  readonly position: number
+}
+
+export class Index {
+  readonly #db: DatabaseSync
+  readonly #store: Store
+  readonly #statements = new Map<string, StatementSync>()
+  #depth = 0
+
+  private constructor(db: DatabaseSync, store: Store) {
+    this.#db = db
+    this.#store = store
+  }
+
+  /** Opens the index of a store. `fill` is called with one that is new, because it was missing or damaged. */
+  static open(store: Store, fill: (index: Index) => void): Index {
+    const path = join(store.root, "index.sqlite")
+    return guarded(store.root, () => {
+      const fresh = !fs.existsSync(path)
+      try {
+        const index = Index.#connect(path, store)
+        if (fresh) fill(index)
+        return index
+      } catch (cause) {
+        if (!/malformed|not a database|corrupt/i.test(String(cause))) throw cause
+        for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(path + suffix, { force: true })
+        const index = Index.#connect(path, store)
+        fill(index)
+        return index
+      }
+    })
+  }
+
+  static #connect(path: string, store: Store): Index {
+    const db = new DatabaseSync(path)
+    db.exec("pragma busy_timeout = 60000")
+    db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536")
+    db.exec(schema)
+    return new Index(db, store)
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** Runs many writes as one transaction. */
+  batch<A>(body: () => A): A {
+    return guarded(this.#store.root, () => {
+      if (this.#depth > 0) return body()
+      this.#db.exec("begin immediate")
+      this.#depth++
+      try {
+        const result = body()
+        this.#db.exec("commit")
+        return result
+      } catch (cause) {
+        this.#db.exec("rollback")
+        throw cause
+      } finally {
+        this.#depth--
+      }
+    })
+  }
+
+  /** The whole document of an action. */
+  action(key: string): Action | undefined {
+    const text = this.#store.document("actions", key)
+    return text === undefined ? undefined : JSON.parse(text) as Action
+  }
+
+  /** The action of a key, if that work was done. */
+  entry(key: string): Entry | undefined {
+    const row = this.#prepare("select identity, outputs, seconds from actions where key = ?").get(key)
+    if (row !== undefined) return { key, identity: String(row["identity"]), outputs: JSON.parse(String(row["outputs"])) as Entry["outputs"], seconds: Number(row["seconds"]) }
+    const action = this.action(key)
+    if (action === undefined) return undefined
+    this.batch(() => this.record(action))
+    return action
+  }
+
+  /** Enters an action; its document must be in the store. */
+  record(action: Action): void {
+    this.#prepare("insert or replace into actions values (?, ?, ?, ?, ?, ?)")
+      .run(action.key, action.identity, action.uses, JSON.stringify(action.outputs), action.seconds, action.started)
+    for (const [blob, base64] of Object.entries(action.inline)) this.#prepare("insert or ignore into inline values (?, ?)").run(blob, Buffer.from(base64, "base64"))
+    if (action.trace !== undefined && action.staticKey !== undefined) {
+      this.#prepare("insert or replace into traces values (?, ?, ?, ?)").run(action.staticKey, action.key, JSON.stringify(action.trace), action.started)
+    }
+  }
+
+  /** Forgets an action whose outputs turned out lost or damaged; its document goes with the next result of that key. */
+  forget(key: string): void {
+    this.batch(() => this.#prepare("delete from actions where key = ?").run(key))
+  }
+
+  inline(blob: string): Uint8Array | undefined {
+    const row = this.#prepare("select bytes from inline where blob = ?").get(blob)
+    return row === undefined ? undefined : row["bytes"] as Uint8Array
+  }
+
+  /** What ingest met in earlier runs of the same static key, newest first. */
+  traces(staticKey: string): Array<{ readonly key: string; readonly trace: Trace }> {
+    return this.#prepare("select key, trace from traces where static_key = ? order by at desc limit 32").all(staticKey)
+      .map((row) => ({ key: String(row["key"]), trace: JSON.parse(String(row["trace"])) as Trace }))
+  }
+
+  /** The newest action that was asked to do the same. */
+  byIdentity(identity: string): { readonly key: string; readonly seconds: number } | undefined {
+    const row = this.#prepare("select key, seconds from actions where identity = ? order by at desc limit 1").get(identity)
+    return row === undefined ? undefined : { key: String(row["key"]), seconds: Number(row["seconds"]) }
+  }
+
+  /** The newest keys of an implementation: candidates for "the nearest earlier result". */
+  recent(uses: string, limit: number): Array<string> {
+    return this.#prepare("select key from actions where uses = ? order by at desc limit ?").all(uses, limit).map((row) => String(row["key"]))
+  }
+
+  /** Mean seconds of an implementation's recent actions; for prices of plans. */
+  meanSeconds(uses: string): number | undefined {
+    const row = this.#prepare("select avg(seconds) as mean from (select seconds from actions where uses = ? order by at desc limit 200)").get(uses)
+    return row === undefined || row["mean"] === null ? undefined : Number(row["mean"])
+  }
+
+  /** Where a cached row of an embedding lies. */
+  row(key: Uint8Array): RowPlace | undefined {
+    const row = this.#prepare("select s.blob as blob, r.position as position from rows r join segments s on s.id = r.segment where r.key = ?").get(key)
+    return row === undefined ? undefined : { segment: String(row["blob"]), position: Number(row["position"]) }
+  }
+
+  /** Enters the rows of a segment that is in the store. */
+  addSegment(blob: string, width: number, keys: ReadonlyArray<Uint8Array>): void {
+    this.batch(() => {
+      this.#prepare("insert or ignore into segments (blob, width) values (?, ?)").run(blob, width)
+      const id = Number(this.#prepare("select id from segments where blob = ?").get(blob)!["id"])
+      const insert = this.#prepare("insert or replace into rows values (?, ?, ?)")
+      keys.forEach((key, position) => insert.run(key, id, position))
+    })
+  }
+
+  segmentWidth(blob: string): number | undefined {
+    const row = this.#prepare("select width from segments where blob = ?").get(blob)
+    return row === undefined ? undefined : Number(row["width"])
+  }
+
+  /** Forgets the rows of a segment that is lost or damaged. */
+  dropSegment(blob: string): void {
+    this.batch(() => {
+      this.#prepare("delete from rows where segment = (select id from segments where blob = ?)").run(blob)
+      this.#prepare("delete from segments where blob = ?").run(blob)
+    })
+  }
+
+  file(path: string): { size: bigint; mtime: bigint; ctime: bigint; inode: bigint; seen: bigint; digest: string } | undefined {
+    const statement = this.#prepare("select * from files where path = ?")
+    statement.setReadBigInts(true)
+    const row = statement.get(path)
+    return row === undefined ? undefined : {
+      size: row["size"] as bigint,
+      mtime: row["mtime"] as bigint,
+      ctime: row["ctime"] as bigint,
+      inode: row["inode"] as bigint,
+      seen: row["seen"] as bigint,
+      digest: String(row["digest"])
+    }
+  }
+
+  putFile(path: string, print: { size: bigint; mtime: bigint; ctime: bigint; inode: bigint; seen: bigint }, digest: string): void {
+    this.#prepare("insert or replace into files values (?, ?, ?, ?, ?, ?, ?)").run(path, print.size, print.mtime, print.ctime, print.inode, print.seen, digest)
+  }
+
+  closure(entry: string): { readonly inputs: string; readonly closure: string } | undefined {
+    const row = this.#prepare("select inputs, closure from closures where entry = ?").get(entry)
+    return row === undefined ? undefined : { inputs: String(row["inputs"]), closure: String(row["closure"]) }
+  }
+
+  putClosure(entry: string, inputs: string, closure: string): void {
+    this.#prepare("insert or replace into closures values (?, ?, ?)").run(entry, inputs, closure)
+  }
+
+  /** Which key each node of a pipeline had when it was last run, and which one before that. */
+  addresses(pipeline: string): Map<string, { readonly key: string; readonly previous: string | undefined }> {
+    return new Map(this.#prepare("select address, key, previous from addresses where pipeline = ?").all(pipeline).map((row) =>
+      [String(row["address"]), { key: String(row["key"]), previous: row["previous"] === null ? undefined : String(row["previous"]) }]))
+  }
+
+  /** Enters the keys that nodes have now; a key that changed becomes the previous one. */
+  putAddresses(pipeline: string, keys: Iterable<readonly [address: string, key: string]>): void {
+    const known = this.addresses(pipeline)
+    const changed = [...keys].filter(([address, key]) => known.get(address)?.key !== key)
+    if (changed.length === 0) return
+    this.batch(() => {
+      const insert = this.#prepare("insert or replace into addresses values (?, ?, ?, ?)")
+      for (const [address, key] of changed) insert.run(pipeline, address, key, known.get(address)?.key ?? null)
+    })
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The store: blobs addressed by the SHA-256 of their bytes, and documents (actions, segments' lists) addressed by name. A file is written
+ * under a temporary name and then renamed, so a kill at any instruction leaves the whole file or none; what a power cut damages is
+ * noticed when it is read, because every read is checked against the digest.
+ *
+ *     format                 version of this layout
+ *     blobs/ab/ab12...       tables (Arrow IPC files) and pixels that ingest made
+ *     actions/ab/ab12....json   one document a result: its key with the pre-image, its outputs' digests, when, where, how long
+ *     index.sqlite           look-up tables, rebuilt from the above when lost
+ */
+import { hash, randomUUID } from "node:crypto"
+import * as fs from "node:fs"
+import { dirname, join } from "node:path"
+import { CacheError, Corrupt, guarded } from "./error.ts"
+
+const format = "1"
+
+export const digestBytes = (bytes: Uint8Array): string => hash("sha256", bytes, "hex")
+
+export class Store {
+  readonly root: string
+
+  private constructor(root: string) {
+    this.root = root
+  }
+
+  /** Opens a store, making it where there is none. */
+  static open(root: string): Store {
+    guarded(root, () => {
+      fs.mkdirSync(join(root, "blobs"), { recursive: true })
+      fs.mkdirSync(join(root, "actions"), { recursive: true })
+      fs.mkdirSync(join(root, "tmp"), { recursive: true })
+      const file = join(root, "format")
+      const found = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : undefined
+      if (found === undefined) {
+        fs.writeFileSync(file, `${format}\n`)
+        fs.writeFileSync(join(root, ".gitignore"), "*\n")
+      } else if (found !== format) {
+        throw new CacheError({ path: root, message: `the cache at ${root} has format ${found}, this outcrop reads format ${format}: use another --cache, or delete that folder to start afresh` })
+      }
+    })
+    return new Store(root)
+  }
+
+  blobPath(digest: string): string {
+    return join(this.root, "blobs", digest.slice(0, 2), digest)
+  }
+
+  hasBlob(digest: string): boolean {
+    return fs.existsSync(this.blobPath(digest))
+  }
+
+  /** Keeps bytes; the same bytes are kept once. Returns their SHA-256. */
+  putBlob(bytes: Uint8Array): string {
+    const digest = digestBytes(bytes)
+    const path = this.blobPath(digest)
+    if (!fs.existsSync(path)) this.#write(path, bytes)
+    return digest
+  }
+
+  /** The bytes of a blob; `undefined` where there is none. Throws `Corrupt`, after putting the bad file aside, where they are not what they were. */
+  blob(digest: string): Uint8Array | undefined {
+    const path = this.blobPath(digest)
+    const bytes = readShared(path)
+    if (bytes === undefined) return undefined
+    if (digestBytes(bytes) !== digest) {
+      this.#discard(path)
+      throw new Corrupt({ path, digest, message: `the cached bytes ${path} are damaged (their digest no longer matches); they were removed and will be made again` })
+    }
+    return bytes
+  }
+
+  /** Keeps a document under a name made of hex digits; an existing one is replaced. The last line is the SHA-256 of what precedes it. */
+  putDocument(folder: string, name: string, text: string): void {
+    this.#write(this.#documentPath(folder, name), Buffer.from(`${text}\n${hash("sha256", text, "hex")}\n`))
+  }
+
+  /** The text of a document; `undefined` where there is none or it is damaged. */
+  document(folder: string, name: string): string | undefined {
+    try {
+      const content = fs.readFileSync(this.#documentPath(folder, name), "utf8")
+      const end = content.lastIndexOf("\n", content.length - 2)
+      const text = content.slice(0, end)
+      return hash("sha256", text, "hex") === content.slice(end + 1, -1) ? text : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Names of all documents of a folder. */
+  documents(folder: string): Array<string> {
+    const root = join(this.root, folder)
+    return fs.existsSync(root)
+      ? fs.readdirSync(root).flatMap((part) => fs.readdirSync(join(root, part)).flatMap((file) => file.endsWith(".json") ? [file.slice(0, -5)] : []))
+      : []
+  }
+
+  #documentPath(folder: string, name: string): string {
+    return join(this.root, folder, name.slice(0, 2), `${name}.json`)
+  }
+
+  #write(path: string, bytes: Uint8Array): void {
+    const temporary = join(this.root, "tmp", `${process.pid}-${randomUUID()}`)
+    guarded(this.root, () => {
+      try {
+        fs.writeFileSync(temporary, bytes)
+        try {
+          fs.renameSync(temporary, path)
+        } catch (cause) {
+          if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
+          fs.mkdirSync(dirname(path), { recursive: true })
+          fs.renameSync(temporary, path)
+        }
+      } catch (cause) {
+        fs.rmSync(temporary, { force: true })
+        throw cause
+      }
+    })
+  }
+
+  #discard(path: string): void {
+    try {
+      fs.rmSync(path, { force: true })
+    } catch {
+      // a read-only cache keeps its damaged file; it is not served either way
+    }
+  }
+}
+
+/** A file's bytes in memory that threads can share without a copy; `undefined` where there is no such file. Reads past 2 GiB too. */
+const readShared = (path: string): Uint8Array | undefined => {
+  let file: number
+  try {
+    file = fs.openSync(path, "r")
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw cause
+  }
+  try {
+    const { size } = fs.fstatSync(file)
+    const bytes = new Uint8Array(new SharedArrayBuffer(size))
+    for (let at = 0; at < size;) {
+      const got = fs.readSync(file, bytes, at, Math.min(size - at, 1 << 30), at)
+      if (got === 0) break
+      at += got
+    }
+    return bytes
+  } finally {
+    fs.closeSync(file)
+  }
+}

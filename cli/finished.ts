@@ -1,0 +1,16 @@
+/** What is finished of a pipeline, read from the cache without running anything. */
+import { plan } from "../engine/plan.ts"
+import { Tables } from "../engine/tables.ts"
+import type { Finished } from "../report/result.ts"
+import type { Session } from "./session.ts"
+
+export const finishedOf = ({ cache, grid }: Session): Finished & { readonly missing: number } => {
+  const { nodes } = plan({ grid, cache, force: new Set(), rehash: false, backend: undefined })
+  return {
+    grid,
+    tables: new Tables(cache, 1 << 28),
+    keys: nodes.map(({ key }) => key),
+    outputs: nodes.map(({ outputs }) => outputs),
+    missing: nodes.filter(({ outputs }) => outputs === undefined).length
+  }
+}

@@ -1,0 +1,97 @@
+/** `outcrop run`: brings the whole grid up to date and shows what was done and the comparison. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { run, type RunResult } from "../engine/run.ts"
+import { comparison } from "../report/comparison.ts"
+import { results } from "../report/result.ts"
+import { style } from "../report/terminal.ts"
+import { CommandError } from "./error.ts"
+import { progress } from "./progress.ts"
+import { openSession, type Session, type SessionFlags } from "./session.ts"
+import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
+
+export interface RunFlags extends SessionFlags {
+  readonly words: ReadonlyArray<string>
+  readonly jobs: number
+  readonly memory: string
+  readonly force: ReadonlyArray<string>
+  readonly failFast: boolean
+  readonly rehash: boolean
+  readonly backend: string | undefined
+  readonly json: boolean
+  readonly events: boolean
+}
+
+/** The document of `run --json` and `plan --json`. */
+export const summaryOf = ({ grid }: Session, stateOf: (node: number) => string | undefined, rest: { readonly rows: { readonly embedded: number; readonly cached: number }; readonly seconds: number; readonly bytes: number }) => {
+  const count = (state: string) => grid.nodes.filter((node) => stateOf(node.index) === state).length
+  return {
+    version: 1,
+    cells: grid.cells.count,
+    nodes: { total: grid.nodes.length, run: count("run"), cached: count("cached"), restored: count("restored"), maybe: count("maybe"), failed: count("failed"), skipped: count("skipped") },
+    rows: rest.rows,
+    seconds: rest.seconds,
+    bytes: rest.bytes,
+    stages: grid.stages.map((stage) => {
+      const own = grid.nodes.filter((node) => node.stage === stage)
+      const counted = (state: string) => own.filter((node) => stateOf(node.index) === state).length
+      return { stage, total: own.length, run: counted("run"), cached: counted("cached") }
+    })
+  }
+}
+
+/** Failures with the same message are one: their cause, and how many nodes it took. */
+const groupFailures = (result: RunResult): string => {
+  const byMessage = new Map<string, Array<string>>()
+  for (const { message, node } of result.failures) {
+    const list = byMessage.get(message)
+    if (list === undefined) byMessage.set(message, [node.address])
+    else list.push(node.address)
+  }
+  return [...byMessage].map(([message, nodes]) => `${style("red", "failed")} ${nodes[0]}${nodes.length > 1 ? ` and ${nodes.length - 1} more` : ""}\n  ${message.replaceAll("\n", "\n  ")}`).join("\n")
+}
+
+export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
+  const memory = readBytes(flags.memory)
+  if (memory === undefined) return yield* new CommandError({ message: `--memory takes bytes like 2GB, got "${flags.memory}"`, code: 2 })
+  const begin = performance.now()
+  const words = readWords(flags.words)
+  const session = yield* openSession(words, flags, words.names)
+  const { cache, file, grid } = session
+  const force = new Set(flags.force)
+  for (const stage of force) if (!grid.stages.includes(stage)) return yield* new CommandError({ message: `--force: there is no stage "${stage}"; stages are ${grid.stages.join(", ")}`, code: 2 })
+  const display = progress({ grid, mode: flags.events ? "events" : flags.json ? "quiet" : "auto" })
+  const exit = yield* Effect.exit(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: flags.backend, onEvent: display.on }))
+  display.end()
+  if (Exit.isFailure(exit)) {
+    const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }
+    if (cause._tag === "CacheError") return yield* new CommandError({ message: cause.message, code: 1 })
+    return yield* Effect.failCause(exit.cause)
+  }
+  const result = exit.value
+  cache.index.putAddresses(file.pipeline.name, grid.nodes.flatMap((node) => result.keys[node.index] === undefined ? [] : [[node.address, result.keys[node.index]!] as const]))
+  const seconds = (performance.now() - begin) / 1000
+  const summary = summaryOf(session, (node) => result.states[node], { rows: result.rows, seconds, bytes: result.bytes })
+  if (flags.json) console.log(JSON.stringify(summary))
+  else if (!flags.events) {
+    const { nodes } = summary
+    for (const [index, texts] of result.notices) for (const text of texts) console.error(style("dim", `${grid.nodes[index]!.address}: ${text}`))
+    const { report } = file.pipeline
+    const shown = comparison(results({ grid, ...result }, report.split), { metrics: report.metrics ?? [], baseline: report.baseline })
+    if (shown !== "") console.log(`\n${shown}\n`)
+    const parts = [
+      `${nodes.total} nodes from ${summary.cells} cells`,
+      nodes.run + nodes.restored === 0 && nodes.failed === 0 ? "nothing to do: all cached" : `${nodes.run} ran`,
+      ...(nodes.restored > 0 ? [`${nodes.restored} restored`] : []),
+      ...(nodes.run + nodes.restored > 0 ? [`${nodes.cached} cached`] : []),
+      ...(nodes.failed > 0 ? [`${nodes.failed} failed`] : []),
+      ...(nodes.skipped > 0 ? [`${nodes.skipped} skipped`] : []),
+      ...(result.rows.embedded > 0 ? [`${result.rows.embedded} rows embedded`] : []),
+      ...(result.bytes > 0 ? [`${showBytes(result.bytes)} new`] : []),
+      showSeconds(seconds)
+    ]
+    console.log(parts.join(", "))
+  }
+  if (result.failures.length > 0) return yield* new CommandError({ message: `${groupFailures(result)}\nWhat was finished is kept; run again to go on from there.`, code: 1 })
+})

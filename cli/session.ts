@@ -1,0 +1,49 @@
+/** What every command on a pipeline does first: reads the file, opens the cache, expands the grid. */
+import { dirname, join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import { type Cache, openCache } from "../cache/cache.ts"
+import { expand, type Grid } from "../engine/expand.ts"
+import { Library } from "../engine/library.ts"
+import { override } from "../engine/override.ts"
+import { type PipelineFile, readPipeline } from "../engine/source.ts"
+import type { CommandError } from "./error.ts"
+import { userError } from "./error.ts"
+import type { Words } from "./words.ts"
+
+export interface SessionFlags {
+  readonly cache: string | undefined
+  readonly data: string | undefined
+  readonly set: ReadonlyArray<string>
+}
+
+export interface Session {
+  readonly file: PipelineFile
+  readonly cache: Cache
+  readonly library: Library
+  readonly grid: Grid
+}
+
+const describe = (cause: unknown): CommandError => {
+  const tagged = cause as { readonly _tag?: string; readonly message: string }
+  if (tagged._tag === "InvalidPipeline" || tagged._tag === "CacheError" || tagged._tag === "CommandError") return userError(tagged.message)
+  throw cause
+}
+
+/** Where the cache is: --cache, else OUTCROP_CACHE, else `.outcrop` beside the YAML. */
+export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): string =>
+  resolve(flags.cache ?? process.env["OUTCROP_CACHE"] ?? join(dirname(file), ".outcrop"))
+
+/** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
+export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
+  return yield* Effect.tryPromise({
+    try: async (): Promise<Session> => {
+      const read = readPipeline(words.file)
+      const file = { ...read, pipeline: override(read, flags.set) }
+      const cache = openCache(cacheFolder(flags, words.file))
+      const library = new Library(cache.index, cache.store.root)
+      const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
+      return { file, cache, library, grid }
+    },
+    catch: describe
+  })
+})

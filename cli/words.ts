@@ -1,0 +1,43 @@
+/**
+ * One rule for the arguments of every command: what ends in .yaml is the pipeline, what has `=` picks cells (globs allowed), the rest names a
+ * stage, stage.port or metric.
+ */
+export interface Words {
+  readonly file: string
+  /** Axis to patterns. */
+  readonly picks: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly names: ReadonlyArray<string>
+}
+
+export const readWords = (words: ReadonlyArray<string>): Words => {
+  let file = "pipeline.yaml"
+  const picks: Record<string, Array<string>> = {}, names: Array<string> = []
+  for (const word of words) {
+    const at = word.indexOf("=")
+    if (/\.ya?ml$/.test(word)) file = word
+    else if (at > 0) (picks[word.slice(0, at)] ??= []).push(...word.slice(at + 1).split(","))
+    else names.push(word)
+  }
+  return { file, picks, names }
+}
+
+/** `2GB`, `512MB` or plain bytes. */
+export const readBytes = (text: string): number | undefined => {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim())
+  return match === null ? undefined : Number(match[1]) * 1024 ** " kmgt".indexOf(match[2]!.toLowerCase() || " ")
+}
+
+/** Bytes as a person reads them. */
+export const showBytes = (bytes: number): string => {
+  const units = ["B", "kB", "MB", "GB", "TB"]
+  let value = bytes, unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`
+}
+
+/** Seconds as a person reads them. */
+export const showSeconds = (seconds: number): string =>
+  seconds < 1 ? `${Math.round(seconds * 1000)} ms` : seconds < 60 ? `${seconds.toFixed(1)} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s` : `${Math.floor(seconds / 3600)} h ${Math.round(seconds % 3600 / 60)} min`

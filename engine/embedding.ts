@@ -1,0 +1,135 @@
+/**
+ * Runs an embed stage row by row: rows whose vectors are cached (by whichever pipeline) are taken from there, the missing ones are embedded in
+ * chunks over all workers, and every finished chunk is kept at once, so that an interrupted run loses at most the chunks in flight.
+ */
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import type { Output } from "../cache/action.ts"
+import type { Cache } from "../cache/cache.ts"
+import { type Document, digestOf } from "../cache/canonical.ts"
+import { columnDigest, rowDigests } from "../cache/digest.ts"
+import { gather, keepSegment, Places, rowKey } from "../cache/segments.ts"
+import { encode } from "../schemas/arrow.ts"
+import type { ColumnTypes } from "../schemas/column.ts"
+import { make, type Table } from "../schemas/table.ts"
+import type { Node } from "./expand.ts"
+import { type Done, WorkFailed } from "./pool.ts"
+import type { InputTable, Job, MemberResult } from "./protocol.ts"
+import { embeddingColumns, type Tables } from "./tables.ts"
+
+/** Rows in one call of a worker: small enough to lose little, large enough to decode a scene once for many windows. */
+const chunkRows = 64
+
+export interface RowCounts {
+  readonly embedded: number
+  readonly cached: number
+}
+
+/** What a vector depends on besides its row: code, parameters, engine, and what was learned. */
+const embedderOf = (preimage: Readonly<Record<string, Document>>, learned: Readonly<Record<string, Output>>): string => {
+  const { ports: _, ...own } = preimage
+  return digestOf("embedder", {
+    ...own,
+    learned: Object.fromEntries(Object.entries(learned).map(([port, output]) => [port, Object.fromEntries(Object.entries(output.columns).map(([name, { digest }]) => [name, digest]))]))
+  })
+}
+
+/** The keys of the rows of a samples table, one a sample. Where a file lies is not in them, its content is. */
+const rowKeysOf = (embedder: string, samples: Table, read: ReadonlyArray<string>): Array<Uint8Array> =>
+  rowDigests(samples, read.filter((name) => name !== "sample_id")).map((digest) => rowKey(embedder, digest))
+
+/** How many rows of an embedding would be computed and how many are cached; for stages that learn nothing first. */
+export const countRows = (cache: Cache, preimage: Readonly<Record<string, Document>>, samples: Table, read: ReadonlyArray<string>): RowCounts => {
+  const keys = new Map(rowKeysOf(embedderOf(preimage, {}), samples, read).map((key) => [Buffer.from(key).toString("hex"), key]))
+  let cached = 0
+  for (const key of keys.values()) if (cache.index.row(key) !== undefined) cached++
+  return { embedded: keys.size - cached, cached: samples.rows - (keys.size - cached) }
+}
+
+export const embedder = (options: {
+  readonly cache: Cache
+  readonly tables: Tables
+  readonly jobs: number
+  /** Runs a job on a worker when one is free. */
+  readonly call: (job: Job, onProgress: (done: number, total: number) => void) => Effect.Effect<Done, WorkFailed>
+}) => {
+  const { cache, call, jobs, tables } = options
+  const locks = new Map<string, Semaphore.Semaphore>()
+  /** Embeds one node. Nodes with the same embedder take turns, so rows they share are embedded once. */
+  return Effect.fnUntraced(function*(node: Node, job: Omit<Job, "task" | "learned">, preimage: Readonly<Record<string, Document>>, onProgress: (done: number, total: number) => void) {
+    const { stage } = node.implementation
+    const member = job.members[0]!
+    const [port, input] = Object.entries(member.inputs)[0]!
+    const samples = tables.table("", outputOf(node, port, input))
+    const fitted: MemberResult | undefined = stage.fit === undefined ? undefined : (yield* call({ ...job, task: "fit", learned: {} }, () => {})).results[0]
+    const learnedOutputs = fitted?.outputs ?? {}
+    for (const [blob, bytes] of Object.entries(fitted?.inline ?? {})) tables.hold(blob, { bytes }, bytes.length)
+    const learned = Object.fromEntries(Object.entries(learnedOutputs).map(([name, output]): [string, InputTable] => [name, tables.input("", output, Object.keys(output.columns))]))
+    const name = embedderOf(preimage, learnedOutputs)
+    let lock = locks.get(name)
+    if (lock === undefined) {
+      lock = Semaphore.makeUnsafe(1)
+      locks.set(name, lock)
+    }
+    const work = Effect.gen(function*() {
+      const keys = rowKeysOf(name, samples, input.read)
+      const hex = keys.map((key) => Buffer.from(key).toString("hex"))
+      const notices = [...(fitted?.notices ?? [])]
+      let embedded = 0
+      // a damaged segment shows only when its vectors are gathered: its rows are missing then, and a second pass embeds them
+      for (let pass = 0; pass < 3; pass++) {
+        const missing = new Map<string, number>()
+        keys.forEach((key, row) => {
+          if (!missing.has(hex[row]!) && cache.index.row(key) === undefined) missing.set(hex[row]!, row)
+        })
+        const rows = byScene([...missing.values()], samples)
+        const size = Math.max(1, Math.min(chunkRows, Math.ceil(rows.length / (2 * jobs))))
+        const chunks = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.subarray(i * size, (i + 1) * size))
+        let done = 0
+        yield* Effect.forEach(chunks, (chunk) => Effect.map(call({ ...job, task: "embed", learned, rows: chunk }, () => {}), ({ results, vectors }) => {
+          keepSegment(cache.store, cache.index, Array.from(chunk, (row) => keys[row]!), vectors!)
+          for (const text of results[0]!.notices) if (!notices.includes(text)) notices.push(text)
+          done += chunk.length
+          embedded += chunk.length
+          onProgress(done, rows.length)
+        }), { concurrency: jobs, discard: true })
+        const places = keys.map((key) => cache.index.row(key)!)
+        const vectors = gather(cache.store, cache.index, places)
+        if (vectors === undefined) continue
+        const ids = samples.columns.get("sample_id")!.column as ColumnTypes["text"]
+        const views = ids.map(() => "full")
+        const table = make(Places, { sample_id: ids, view: views, segment: places.map(({ segment }) => segment), position: Int32Array.from(places, ({ position }) => position) })
+        const blob = cache.store.putBlob(encode(table))
+        const columns = embeddingColumns(ids, views, vectors)
+        tables.hold(blob, { columns }, vectors.values.byteLength)
+        const output: Output = {
+          table: "embeddings",
+          rows: ids.length,
+          columns: Object.fromEntries(columns.map(([name, kind, column]) => [name, { kind, digest: columnDigest(kind, column) }])),
+          metadata: {},
+          blob,
+          bytes: vectors.values.byteLength,
+          kept: "rows"
+        }
+        const result: MemberResult = { outputs: { ...learnedOutputs, [Object.keys(stage.gives)[0]!]: output }, inline: fitted?.inline ?? {}, notices, trace: {} }
+        const counts: RowCounts = { embedded, cached: ids.length - embedded }
+        return { result, counts }
+      }
+      return yield* new WorkFailed({ message: "cached embedding rows are damaged again and again: is the disk failing?", expected: true })
+    })
+    return yield* lock.withPermits(1)(work)
+  })
+}
+
+const outputOf = (node: Node, port: string, input: InputTable): Output => {
+  if (input.table !== "samples") throw new Error(`${node.implementation.uses}: the first port of an embed stage takes samples, not ${port}`)
+  return { table: input.table, rows: 0, columns: {}, metadata: input.metadata ?? {}, blob: input.blob, bytes: 0, kept: "blob" }
+}
+
+/** Rows ordered so that windows of one scene lie together. */
+const byScene = (rows: ReadonlyArray<number>, samples: Table): Int32Array => {
+  const assets = samples.columns.get("assets")?.column as ColumnTypes["assets"] | undefined
+  if (assets === undefined) return Int32Array.from(rows)
+  const scene = (row: number) => assets[row]![0]?.digest ?? ""
+  return Int32Array.from([...rows].sort((a, b) => scene(a) < scene(b) ? -1 : scene(a) > scene(b) ? 1 : a - b))
+}

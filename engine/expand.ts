@@ -1,0 +1,314 @@
+/**
+ * Expansion: from cells to nodes. A node is a distinct piece of work: an implementation, its resolved parameters and the upstream nodes it
+ * really uses. Its identity is a hash of just that, so cells that ask for the same work share a node before anything runs: renamed stages
+ * and axes, reordered keys, a parameter written at its default, a new axis at the old value make no new identity.
+ *
+ * Cost: cells are walked once a stage with integers only; everything else happens once a distinct combination of the axes a stage depends on.
+ */
+import { dirname, resolve } from "node:path"
+import * as Result from "effect/Result"
+import { type Document, digestOf } from "../cache/canonical.ts"
+import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, suggest } from "../schemas/diagnostic.ts"
+import type { TableSchema } from "../schemas/table.ts"
+import { assignment, type Cells, enumerate, pick } from "./axes.ts"
+import { commandStage, isCommand } from "./command.ts"
+import { type Implementation, type Library, UnknownImplementation } from "./library.ts"
+import type { PipelineFile } from "./source.ts"
+import { type Assignment, originOf, references, substitute, UnknownReference } from "./substitute.ts"
+
+/** One table that a node takes in: which port, from which node, which of its outputs. */
+export interface Binding {
+  readonly port: string
+  readonly node: number
+  readonly output: string
+}
+
+export interface Node {
+  readonly index: number
+  /** The stage of the YAML that asked for it first. */
+  readonly stage: string
+  readonly implementation: Implementation
+  readonly parameters: unknown
+  /** Only the ports that are read with these parameters, in the order of the implementation. */
+  readonly bindings: ReadonlyArray<Binding>
+  readonly identity: string
+  /** A cell that asked for it. */
+  readonly cell: number
+  /** Stage and the labels of the axes it depends on: how a person names it, and how its history is kept. */
+  readonly address: string
+}
+
+export interface Grid {
+  readonly file: PipelineFile
+  /** Folder below which data paths are. */
+  readonly dataRoot: string
+  readonly cells: Cells
+  /** Upstream before downstream. */
+  readonly nodes: ReadonlyArray<Node>
+  /** Stage names in an order that respects needs. */
+  readonly stages: ReadonlyArray<string>
+  /** The node of a stage in a cell. */
+  readonly nodeOf: (stage: string, cell: number) => Node
+}
+
+interface Plan {
+  readonly name: string
+  readonly columns: ReadonlyArray<number>
+  readonly upstream: ReadonlyArray<readonly [port: string | undefined, stage: string, output: string | undefined]>
+}
+
+/** Splits `stage.output`; a stage's name has no dot. */
+const splitNeed = (need: string): readonly [stage: string, output: string | undefined] => {
+  const dot = need.indexOf(".")
+  return dot < 0 ? [need, undefined] : [need.slice(0, dot), need.slice(dot + 1)]
+}
+
+/** Orders the stages; a circle is a mistake that shows its path. */
+const order = (needs: ReadonlyMap<string, ReadonlyArray<string>>, mistakes: Array<Mistake>): Array<string> => {
+  const done = new Set<string>(), sorted: Array<string> = []
+  const visit = (name: string, above: ReadonlyArray<string>): boolean => {
+    if (done.has(name)) return true
+    if (above.includes(name)) {
+      const circle = [...above.slice(above.indexOf(name)), name]
+      mistakes.push({ path: ["stages", name, "needs"], message: `the stages need each other in a circle: ${circle.join(" needs ")}` })
+      return false
+    }
+    for (const need of needs.get(name) ?? []) if (!visit(need, [...above, name])) return false
+    done.add(name)
+    sorted.push(name)
+    return true
+  }
+  for (const name of needs.keys()) if (!visit(name, [])) break
+  return sorted
+}
+
+export interface ExpandOptions {
+  /** Overrides the folder that the YAML names. */
+  readonly dataRoot: string | undefined
+  /** Only cells whose values match: axis to patterns. */
+  readonly picks: Readonly<Record<string, ReadonlyArray<string>>>
+  /** Only these stages and what they need; all, where empty. */
+  readonly until: ReadonlyArray<string>
+}
+
+/** Expands a pipeline. Rejects with `InvalidPipeline`. */
+export const expand = async (file: PipelineFile, library: Library, { dataRoot, picks, until }: ExpandOptions): Promise<Grid> => {
+  const { pipeline, source } = file
+  const folder = dirname(resolve(source.file))
+  const mistakes: Array<Mistake> = []
+  const stop = () => {
+    if (mistakes.length > 0) throw invalid(source, mistakes)
+  }
+  const names = Object.keys(pipeline.stages)
+  if (names.length === 0) mistakes.push({ path: ["stages"], message: "a pipeline needs at least one stage" })
+  const cells = pick(enumerate(pipeline, mistakes), picks)
+  const { columns } = cells
+
+  const needsOf = new Map<string, Plan["upstream"]>()
+  for (const name of names) {
+    const path: Path = ["stages", name, "needs"]
+    const { needs } = pipeline.stages[name]!
+    const entries: Array<readonly [string | undefined, string | null, Path]> = needs === undefined ? [] : typeof needs === "string" ? [[undefined, needs, path]] : Object.entries(needs).map(([port, need]) => [port, need, [...path, port]])
+    needsOf.set(name, entries.flatMap(([port, need, at]) => {
+      const [stage, output] = splitNeed(need ?? port ?? "")
+      if (stage in pipeline.stages) return [[port, stage, output] as const]
+      mistakes.push({ path: at, onKey: need === null, message: `there is no stage "${stage}"${suggest(stage, names)}; stages are ${names.join(", ")}` })
+      return []
+    }))
+  }
+  const sorted = order(new Map(names.map((name) => [name, needsOf.get(name)!.map(([, stage]) => stage)])), mistakes)
+  stop()
+  const wanted = new Set<string>()
+  const want = (name: string): void => {
+    if (!(name in pipeline.stages)) throw new InvalidPipeline({ message: `there is no stage "${name}"${suggest(name, names)}; stages are ${names.join(", ")}` })
+    if (wanted.has(name)) return
+    wanted.add(name)
+    for (const [, stage] of needsOf.get(name)!) want(stage)
+  }
+  for (const name of until) want(name)
+  const stages = until.length === 0 ? sorted : sorted.filter((name) => wanted.has(name))
+
+  const plans = new Map<string, Plan>()
+  for (const name of stages) {
+    const own = references([pipeline.stages[name]!.uses, pipeline.stages[name]!.with ?? {}], columns)
+    for (const [, stage] of needsOf.get(name)!) for (const column of plans.get(stage)!.columns) own.add(column)
+    plans.set(name, { name, columns: [...own].sort((a, b) => a - b), upstream: needsOf.get(name)! })
+  }
+
+  // distinct combinations a stage depends on: a number for each, mixed radix over its columns
+  const width = columns.length
+  const combinations = (plan: Plan) => {
+    const radix = plan.columns.map((column) => columns[column]!.labels.length + 1)
+    const small = radix.reduce((n, r) => n * r, 1) < Number.MAX_SAFE_INTEGER
+    const codeOf = small ?
+      (cell: number): number | string => {
+        let code = 0
+        for (let i = 0; i < radix.length; i++) code = code * radix[i]! + cells.codes[cell * width + plan.columns[i]!]! + 1
+        return code
+      } :
+      (cell: number): number | string => plan.columns.map((column) => cells.codes[cell * width + column]).join()
+    const first = new Map<number | string, number>()
+    for (let cell = 0; cell < cells.count; cell++) {
+      const code = codeOf(cell)
+      if (!first.has(code)) first.set(code, cell)
+    }
+    return { codeOf, first }
+  }
+
+  const nodes: Array<Node> = []
+  const byIdentity = new Map<string, Node>()
+  const nodesOf = new Map<string, { readonly codeOf: (cell: number) => number | string; readonly nodes: ReadonlyMap<number | string, Node> }>()
+  const nodeOf = (stage: string, cell: number): Node => {
+    const { codeOf, nodes } = nodesOf.get(stage)!
+    return nodes.get(codeOf(cell))!
+  }
+  const decoded = new Map<string, Result.Result<unknown, { readonly issue: Parameters<typeof mistakesOf>[0] }>>()
+
+  for (const name of stages) {
+    const plan = plans.get(name)!, raw = pipeline.stages[name]!
+    const { codeOf, first } = combinations(plan)
+    const made = new Map<number | string, Node>()
+    const used = new Set<string>()
+    const portNames = new Set<string>()
+    let kind: string | undefined
+    for (const [code, cell] of first) {
+      if (mistakes.length > 20) break
+      const at: Assignment = { columns, codes: cells.codes.subarray(cell * width, (cell + 1) * width) }
+      try {
+        const uses = substitute(raw.uses, at, ["stages", name, "uses"])
+        if (typeof uses !== "string") throw new UnknownReference(["stages", name, "uses"], `"uses" must come out as a stage's name, got ${JSON.stringify(uses)}`)
+        const given = substitute(raw.with ?? {}, at, ["stages", name, "with"])
+        let implementation: Implementation
+        if (isCommand(uses)) implementation = commandStage(uses, given, plan.upstream.flatMap(([port]) => port === undefined ? [] : [port]), folder)
+        else implementation = await library.find(uses, folder)
+        const { stage } = implementation
+        kind ??= stage.kind
+        if (stage.kind !== kind) mistakes.push({ path: ["stages", name, "uses"], message: `all values of "uses" are of one kind; here are ${kind} and ${stage.kind} (${uses})` })
+        used.add(uses)
+        for (const port of Object.keys(stage.needs)) portNames.add(port)
+
+        const memo = `${uses}\n${JSON.stringify(given)}`
+        let parameters = decoded.get(memo)
+        if (parameters === undefined) {
+          parameters = implementation.decode(given)
+          decoded.set(memo, parameters)
+        }
+        if (Result.isFailure(parameters)) {
+          const known = Object.keys(stage.with.fields)
+          const found = mistakesOf(parameters.failure.issue, [], (path) => path.length === 0 ? known : [])
+          for (const mistake of found) {
+            const origin = originOf(raw.with ?? {}, at, ["stages", name, "with"], mistake.path)
+            mistakes.push({ ...mistake, path: origin, message: `${mistake.message}${mistake.onKey === true ? "" : ` (parameter of ${uses})`}` })
+          }
+          continue
+        }
+        const value = parameters.success
+        const bindings = bind(stage.needs, value, plan, name, cell, nodeOf, uses, mistakes)
+        if (bindings === undefined) continue
+        const identity = digestOf("identity", {
+          uses: implementation.uses,
+          version: stage.version,
+          with: value as Document,
+          ports: Object.fromEntries(bindings.map((binding) => [binding.port, [nodes[binding.node]!.identity, binding.output]]))
+        })
+        let node = byIdentity.get(identity)
+        if (node === undefined) {
+          const labels = assignment(cells, cell)
+          const address = [name, ...plan.columns.flatMap((column) => {
+            const label = labels[columns[column]!.name]
+            return label === undefined ? [] : [`${columns[column]!.name}=${label}`]
+          })].join(" ")
+          node = { index: nodes.length, stage: name, implementation, parameters: value, bindings, identity, cell, address }
+          nodes.push(node)
+          byIdentity.set(identity, node)
+        }
+        made.set(code, node)
+      } catch (cause) {
+        if (cause instanceof UnknownReference) mistakes.push({ path: cause.path, message: cause.message })
+        else if (cause instanceof UnknownImplementation) mistakes.push({ path: originOf(raw.uses, at, ["stages", name, "uses"], []), message: cause.message })
+        else throw cause
+      }
+    }
+    for (const [port] of plan.upstream) {
+      if (port !== undefined && !portNames.has(port) && used.size > 0 && mistakes.length === 0) {
+        mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} has no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
+      }
+    }
+    stop()
+    nodesOf.set(name, { codeOf, nodes: made })
+  }
+  return {
+    file,
+    dataRoot: dataRoot !== undefined ? resolve(dataRoot) : pipeline.data === undefined ? folder : resolve(folder, pipeline.data.root),
+    cells,
+    nodes,
+    stages,
+    nodeOf
+  }
+}
+
+type NeedsOf = Implementation["stage"]["needs"]
+
+/** Binds the ports that an implementation reads with these parameters; a mistake gives `undefined`. */
+const bind = (
+  needs: NeedsOf,
+  parameters: unknown,
+  plan: Plan,
+  name: string,
+  cell: number,
+  nodeOf: Grid["nodeOf"],
+  uses: string,
+  mistakes: Array<Mistake>
+): Array<Binding> | undefined => {
+  const path: Path = ["stages", name, "needs"]
+  const before = mistakes.length
+  const read = Object.entries(needs).filter(([, port]) => port.when(parameters as never))
+  const outputs = (stage: string): Array<readonly [string, TableSchema]> => {
+    const { implementation } = nodeOf(stage, cell)
+    return Object.entries({ ...implementation.stage.gives, ...implementation.stage.learns })
+  }
+  const bindings = new Map<string, Binding>()
+  for (const [port, stage, output] of plan.upstream) {
+    const available = outputs(stage)
+    const at = port === undefined ? path : [...path, port]
+    if (output !== undefined && !available.some(([given]) => given === output)) {
+      mistakes.push({ path: at, message: `"${stage}" gives no "${output}"${suggest(output, available.map(([given]) => given))}; it gives ${available.map(([given]) => given).join(", ")}` })
+      continue
+    }
+    const offered = output === undefined ? available : available.filter(([given]) => given === output)
+    const fits = (wanted: TableSchema) => offered.filter(([, table]) => table.name === wanted.name || wanted.name === "any")
+    if (port === undefined) {
+      const candidates = read.filter(([, { table }]) => fits(table).length > 0)
+      const [only] = candidates
+      if (only === undefined) {
+        if (read.length > 0) mistakes.push({ path, message: `${uses} needs ${read.map(([wanted, { table }]) => `${wanted} (a ${table.name} table)`).join(", ")}, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` })
+        continue
+      }
+      if (candidates.length > 1) {
+        mistakes.push({ path, message: `"${stage}" fits more than one port of ${uses}: write needs: { ${candidates.map(([wanted]) => `${wanted}: ${stage}`).join(" } or { ")} }` })
+        continue
+      }
+      bindings.set(only[0], { port: only[0], node: nodeOf(stage, cell).index, output: fits(only[1].table)[0]![0] })
+      continue
+    }
+    const wanted = read.find(([candidate]) => candidate === port)
+    if (wanted === undefined) continue
+    const fitting = fits(wanted[1].table)
+    const chosen = fitting.length === 1 ? fitting[0] : fitting.find(([given]) => given === port)
+    if (chosen === undefined) {
+      mistakes.push({
+        path: at,
+        message: fitting.length === 0 ?
+          `the port "${port}" of ${uses} takes a ${wanted[1].table.name} table, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` :
+          `"${stage}" gives several ${wanted[1].table.name} tables: write ${fitting.map(([given]) => `${stage}.${given}`).join(" or ")}`
+      })
+      continue
+    }
+    bindings.set(port, { port, node: nodeOf(stage, cell).index, output: chosen[0] })
+  }
+  if (mistakes.length > before) return undefined
+  for (const [port, { optional, table }] of read) {
+    if (!optional && !bindings.has(port)) mistakes.push({ path: ["stages", name], onKey: true, message: `${uses} needs the port "${port}" (a ${table.name} table): add it under needs` })
+  }
+  return mistakes.length > before ? undefined : read.flatMap(([port]) => bindings.get(port) ?? [])
+}

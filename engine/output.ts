@@ -1,0 +1,31 @@
+/** Keeps the tables that a stage gave: encoded, digested column by column, in the store or, where small, for the action. */
+import type { Output } from "../cache/action.ts"
+import { columnDigest } from "../cache/digest.ts"
+import { digestBytes, type Store } from "../cache/store.ts"
+import { encode } from "../schemas/arrow.ts"
+import type { Table } from "../schemas/table.ts"
+
+/** Tables of at most this many bytes stand in the action document. */
+const inlineLimit = 16_384
+
+export interface KeptTables {
+  readonly outputs: Readonly<Record<string, Output>>
+  /** Arrow bytes of the small tables, by blob digest. */
+  readonly inline: Readonly<Record<string, Uint8Array>>
+}
+
+/** Digests of a table's columns, as an action records them. */
+export const columnsOf = (table: Table): Output["columns"] =>
+  Object.fromEntries(Array.from(table.columns, ([name, { kind, column }]) => [name, { kind, digest: columnDigest(kind, column) }]))
+
+export const keepTables = (store: Store, tables: Readonly<Record<string, Table>>): KeptTables => {
+  const outputs: Record<string, Output> = {}, inline: Record<string, Uint8Array> = {}
+  for (const [port, table] of Object.entries(tables)) {
+    const bytes = encode(table)
+    const small = bytes.length <= inlineLimit
+    const blob = small ? digestBytes(bytes) : store.putBlob(bytes)
+    if (small) inline[blob] = bytes
+    outputs[port] = { table: table.schema.name, rows: table.rows, columns: columnsOf(table), metadata: table.metadata, blob, bytes: bytes.length, kept: small ? "inline" : "blob" }
+  }
+  return { outputs, inline }
+}

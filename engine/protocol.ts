@@ -1,0 +1,52 @@
+/** What the main thread and its workers say to each other. */
+import type { Output, Trace } from "../cache/action.ts"
+import type { Column, ColumnKind } from "../schemas/column.ts"
+
+/** A table handed to a worker: Arrow bytes, or columns whose large arrays are shared memory. */
+export interface InputTable {
+  /** Name of the content, so that a worker decodes it once. */
+  readonly blob: string
+  readonly table: string
+  readonly bytes?: Uint8Array
+  readonly columns?: ReadonlyArray<readonly [name: string, kind: ColumnKind, column: Column]>
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Columns the stage reads; it sees no others. */
+  readonly read: ReadonlyArray<string>
+}
+
+export interface Member {
+  readonly parameters: unknown
+  readonly inputs: Readonly<Record<string, InputTable>>
+}
+
+export interface Job {
+  /** The closure to run. */
+  readonly file: string
+  readonly uses: string
+  /** `node`: the whole work of each member; `fit`: only what is learned; `embed`: vectors of the rows given. */
+  readonly task: "node" | "fit" | "embed"
+  readonly members: ReadonlyArray<Member>
+  /** embed: what was learned, as inputs. */
+  readonly learned: Readonly<Record<string, InputTable>>
+  /** embed: rows of the samples port to embed. */
+  readonly rows?: Int32Array
+  readonly backend: string | undefined
+  readonly dataRoot: string
+  readonly cacheRoot: string
+  /** ingest stages may read what is below the data root, and what they read is recorded; others get the files their parameters name. */
+  readonly ingest: boolean
+  readonly files: Readonly<Record<string, string>>
+}
+
+export interface MemberResult {
+  readonly outputs: Readonly<Record<string, Output>>
+  /** Arrow bytes of the tables that are small enough to stand in the action. */
+  readonly inline: Readonly<Record<string, Uint8Array>>
+  readonly notices: ReadonlyArray<string>
+  readonly trace: Trace
+}
+
+export type FromWorker =
+  | { readonly type: "done"; readonly results: ReadonlyArray<MemberResult>; readonly vectors?: { readonly width: number; readonly values: Float32Array } }
+  | { readonly type: "failed"; readonly message: string; readonly expected: boolean }
+  | { readonly type: "progress"; readonly done: number; readonly total: number }

@@ -1,0 +1,59 @@
+/**
+ * Which rows a stage sees. Ports are joined on sample_id: row i of every port is the same sample. `fit` gets the training rows of the
+ * split (and the validation rows where the stage selects on them), so that fitting on training data is what the engine did, not what a
+ * stage promises.
+ */
+import { type Table, take, view } from "../schemas/table.ts"
+import type { ErasedInputs } from "../stages/stage.ts"
+
+const idsOf = (table: Table): ReadonlyArray<string> | undefined => {
+  const found = table.columns.get("sample_id")
+  return found === undefined || found.kind !== "text" ? undefined : found.column as ReadonlyArray<string>
+}
+const rowsUnique = (ids: ReadonlyArray<string>) => {
+  for (let i = 1; i < ids.length; i++) if (ids[i] === ids[i - 1]) return false
+  return true
+}
+const same = (a: ReadonlyArray<string>, b: ReadonlyArray<string>) => a === b || (a.length === b.length && a.every((id, i) => id === b[i]))
+
+/** Tables joined on sample_id. Tables with several rows a sample (views) keep all rows of the samples left. */
+export const join = (tables: Readonly<Record<string, Table>>): { readonly tables: Readonly<Record<string, Table>>; readonly dropped: ReadonlyArray<string> } => {
+  const keyed = Object.entries(tables).flatMap(([port, table]) => {
+    const ids = idsOf(table)
+    return ids === undefined ? [] : [{ port, table, ids }]
+  })
+  const [first, ...others] = keyed
+  if (first === undefined || others.every(({ ids }) => same(first.ids, ids))) return { tables, dropped: [] }
+  let left = new Set(first.ids)
+  for (const { ids } of others) {
+    const here = new Set(ids)
+    left = new Set([...left].filter((id) => here.has(id)))
+  }
+  const dropped: Array<string> = []
+  const joined = Object.fromEntries(keyed.map(({ port, table, ids }) => {
+    const rows = Int32Array.from(ids.keys()).filter((row) => left.has(ids[row]!))
+    const distinct = rowsUnique(ids) ? ids.length : new Set(ids).size
+    if (left.size < distinct) dropped.push(`${distinct - left.size} of ${distinct} samples of "${port}" have no row in another port and were left out`)
+    return [port, rows.length === ids.length ? table : take(table, rows)]
+  }))
+  return { tables: { ...tables, ...joined }, dropped }
+}
+
+/** The tables restricted to the samples that the split gives to `fit`; all of them where no split is bound. */
+export const fittingRows = (tables: Readonly<Record<string, Table>>, validates: boolean): Readonly<Record<string, Table>> => {
+  const split = Object.values(tables).find((table) => table.schema.name === "split")
+  if (split === undefined) return tables
+  const roles = split.columns.get("split")!.column as ReadonlyArray<string>
+  const ids = idsOf(split)!
+  const fits = new Set(ids.filter((_, row) => roles[row] === "train" || (validates && roles[row] === "val")))
+  return Object.fromEntries(Object.entries(tables).map(([port, table]) => {
+    const own = idsOf(table)
+    if (own === undefined) return [port, table]
+    const rows = Int32Array.from(own.keys()).filter((row) => fits.has(own[row]!))
+    return [port, rows.length === own.length ? table : take(table, rows)]
+  }))
+}
+
+/** The tables as a stage sees them: only the columns it reads. */
+export const inputsOf = (tables: Readonly<Record<string, Table>>, read: Readonly<Record<string, ReadonlyArray<string>>>): ErasedInputs =>
+  Object.fromEntries(Object.entries(tables).map(([port, table]) => [port, view(table, read[port]!)]))

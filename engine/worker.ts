@@ -1,0 +1,149 @@
+/** A worker thread: loads a closure, runs its stage on the tables it is handed, checks and keeps what comes out. */
+import { parentPort } from "node:worker_threads"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { openCache, type Cache } from "../cache/cache.ts"
+import { decode } from "../schemas/arrow.ts"
+import { type InvalidTable, make, type Table, type TableSchema, take } from "../schemas/table.ts"
+import { Backend, type ErasedInputs, type ErasedOutputs, Files, Report, type Stage } from "../stages/stage.ts"
+import { tableSchemas } from "../schemas/tables.ts"
+import { makeFiles } from "./files.ts"
+import { keepTables } from "./output.ts"
+import { loadStage } from "./loader.ts"
+import type { FromWorker, InputTable, Job, Member, MemberResult } from "./protocol.ts"
+import { fittingRows, inputsOf, join } from "./rows.ts"
+
+const stages = new Map<string, Promise<Stage>>()
+let cache: Cache | undefined
+const tables = new Map<string, Table>()
+const mostTables = 64
+
+const tableOf = (input: InputTable): Table => {
+  let table = tables.get(input.blob)
+  if (table === undefined) {
+    const schema = tableSchemas[input.table]!
+    table = input.columns !== undefined ?
+      { schema, rows: 0, columns: new Map(input.columns.map(([name, kind, column]) => [name, { kind, column }])), metadata: input.metadata ?? {} } :
+      decode(schema, input.bytes!, true)
+    if (input.columns !== undefined) table = { ...table, rows: (table.columns.get("sample_id")!.column as ReadonlyArray<string>).length }
+  } else tables.delete(input.blob)
+  tables.set(input.blob, table)
+  if (tables.size > mostTables) tables.delete(tables.keys().next().value!)
+  return table
+}
+
+/** A violation of a table's schema, in the words of the stage that made it. */
+const explain = (stage: Stage, port: string, cause: unknown): Error => {
+  const { _tag, column, message, row } = cause as InvalidTable
+  return _tag !== "InvalidTable" ? cause as Error : new Expected(`${stage.name} gave an invalid table on its port "${port}": ${column !== "" ? `column ${column}` : ""}${row >= 0 ? `, row ${row}` : ""}: ${message}`)
+}
+class Expected extends Error {}
+
+const run = async (job: Job): Promise<FromWorker> => {
+  let loading = stages.get(job.file)
+  if (loading === undefined) {
+    loading = loadStage(job.file)
+    stages.set(job.file, loading)
+  }
+  const stage = await loading
+  cache ??= openCache(job.cacheRoot)
+  const { index, store } = cache
+  const notices: Array<string> = []
+  const trace: Record<string, string> = {}
+  const services = Layer.mergeAll(
+    Layer.succeed(Files, makeFiles({
+      dataRoot: job.dataRoot,
+      store,
+      index,
+      ingest: job.ingest,
+      allowed: job.files,
+      trace
+    })),
+    Layer.succeed(Report, {
+      notice: (text) => Effect.sync(() => void notices.push(text)),
+      progress: (done, total) => Effect.sync(() => post({ type: "progress", done, total }))
+    }),
+    Layer.succeed(Backend, { name: job.backend ?? "" })
+  )
+  const perform = async <A>(work: Effect.Effect<A, { readonly message: string }, Files | Report | Backend>): Promise<A> => {
+    const exit = await Effect.runPromiseExit(Effect.provide(work, services))
+    if (Exit.isSuccess(exit)) return exit.value
+    const failure = exit.cause.reasons.find(Cause.isFailReason)
+    if (failure !== undefined) throw new Expected(failure.error.message)
+    throw Cause.squash(exit.cause)
+  }
+
+  const prepared = job.members.map((member) => {
+    const read = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, input.read]))
+    const joined = join(Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, tableOf(input)])))
+    notices.push(...joined.dropped)
+    const all = () => inputsOf(joined.tables, read)
+    const fitting = (): ErasedInputs => {
+      const released = (member.parameters as Readonly<Record<string, unknown>>)["protocol"] === "released"
+      const rows = released ? joined.tables : fittingRows(joined.tables, stage.validates)
+      for (const [port, table] of Object.entries(rows)) {
+        if (table.rows === 0 && joined.tables[port]!.rows > 0) throw new Expected(`no row is left to fit on: the split gives no sample of "${port}" to training`)
+      }
+      return inputsOf(rows, read)
+    }
+    return { member, read, tables: joined.tables, all, fitting }
+  })
+
+  const check = (declared: Readonly<Record<string, TableSchema>>, given: ErasedOutputs): Record<string, Table> =>
+    Object.fromEntries(Object.entries(declared).map(([port, schema]) => {
+      const table = given[port]
+      if (table === undefined) throw new Expected(`${stage.name} gave nothing on its port "${port}"`)
+      try {
+        return [port, make(schema, table)]
+      } catch (cause) {
+        throw explain(stage, port, cause)
+      }
+    }))
+
+  if (job.task === "embed") {
+    const { member, read, tables: given } = prepared[0]!
+    const samples = Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.columns.has("sample_id") ? take(table, job.rows!) : table]))
+    const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => {
+      const table = tableOf(input)
+      return [port, inputsOf({ [port]: table }, { [port]: [...table.columns.keys()] })[port]!]
+    }))
+    const vectors = await perform(stage.embed!(learned as unknown as ErasedOutputs, inputsOf(samples, read), member.parameters))
+    if (vectors.values.length !== vectors.width * job.rows!.length) throw new Expected(`${stage.name} gave ${vectors.values.length} values for ${job.rows!.length} samples of width ${vectors.width}`)
+    const bad = vectors.values.findIndex((value) => !Number.isFinite(value))
+    if (bad >= 0) {
+      const id = Object.values(samples)[0]!.columns.get("sample_id")!.column as ReadonlyArray<string>
+      throw new Expected(`${stage.name} gave ${vectors.values[bad]} in the embedding of sample "${id[Math.floor(bad / vectors.width)]}" (entry ${bad % vectors.width}): embeddings must be finite`)
+    }
+    return { type: "done", results: [{ outputs: {}, inline: {}, notices, trace }], vectors }
+  }
+
+  const fitted: ReadonlyArray<ErasedOutputs> = stage.siblings !== undefined ?
+    await perform(stage.siblings.fit(prepared.map(({ fitting, member }) => ({ inputs: fitting(), parameters: member.parameters })))) :
+    stage.fit !== undefined ?
+    [await perform(stage.fit(prepared[0]!.fitting(), prepared[0]!.member.parameters))] :
+    prepared.map(() => ({}))
+  const results: Array<MemberResult> = []
+  for (const [i, { all, member }] of prepared.entries()) {
+    const learned = check(stage.learns, fitted[i]!)
+    const given = job.task === "fit" ? {} : await perform(applied(stage, learned, all(), member))
+    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], trace })
+  }
+  return { type: "done", results }
+}
+
+const applied = (stage: Stage, learned: Readonly<Record<string, Table>>, inputs: ErasedInputs, { parameters }: Member) => {
+  if (stage.run !== undefined) return stage.run(inputs, parameters)
+  const views = Object.fromEntries(Object.entries(learned).map(([port, table]) => [port, inputsOf({ [port]: table }, { [port]: [...table.columns.keys()] })[port]!]))
+  return stage.apply!(views as unknown as ErasedOutputs, inputs, parameters)
+}
+
+const post = (message: FromWorker) => parentPort!.postMessage(message)
+parentPort!.on("message", (job: Job) => {
+  run(job).then(post, (cause: unknown) => {
+    const expected = cause instanceof Expected
+    const system = typeof cause === "object" && cause !== null && "_tag" in cause
+    post({ type: "failed", expected: expected || system, message: expected || system ? (cause as Error).message : cause instanceof Error ? cause.stack ?? cause.message : String(cause) })
+  })
+})

@@ -1,0 +1,256 @@
+/**
+ * Tables as Apache Arrow IPC files, which pyarrow, DuckDB, polars or R open. Large numeric columns are read without a copy.
+ * Arrow's own schema metadata holds the table's name under `outcrop.table`, and the table's metadata under its own names.
+ */
+import {
+  type Data as ArrowData,
+  type DataType,
+  Field,
+  FixedSizeList,
+  Float32,
+  Float64,
+  Int32,
+  List,
+  makeData,
+  RecordBatch,
+  RecordBatchFileWriter,
+  Schema,
+  Struct,
+  tableFromIPC,
+  TimestampMillisecond,
+  Utf8,
+  type Vector
+} from "apache-arrow"
+import { type Asset, type Column, type ColumnKind, type ColumnTypes, isVectors, openKinds } from "./column.ts"
+import { InvalidTable, type Table, type TableSchema, validate } from "./table.ts"
+
+const utf8 = new Utf8(), float64 = new Float64(), float32 = new Float32(), int32 = new Int32()
+const assetType = new Struct([
+  new Field("band", utf8),
+  new Field("path", utf8),
+  new Field("digest", utf8),
+  new Field("index", int32),
+  new Field("gsd", float64)
+])
+const listOf = <T extends DataType>(type: T) => new List(new Field("item", type))
+
+const encoder = new TextEncoder()
+
+const textData = (values: ReadonlyArray<string | null>): ArrowData<Utf8> => {
+  const offsets = new Int32Array(values.length + 1)
+  const valid = new Uint8Array(Math.ceil(values.length / 8))
+  let nulls = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (value === null) nulls++
+    else valid[i >> 3]! |= 1 << (i & 7)
+  }
+  const joined = encoder.encode(values.map((value) => value ?? "").join(""))
+  let at = 0
+  const ascii = joined.length === values.reduce((sum, value) => sum + (value === null ? 0 : value.length), 0)
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? ""
+    at += ascii ? value.length : encoder.encode(value).length
+    offsets[i + 1] = at
+  }
+  return makeData({ type: utf8, length: values.length, nullCount: nulls, ...(nulls > 0 ? { nullBitmap: valid } : {}), valueOffsets: offsets, data: joined })
+}
+
+/** Numbers with NaN as null. */
+const nullable = (values: Float64Array) => {
+  let nulls = 0
+  const valid = new Uint8Array(Math.ceil(values.length / 8))
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) nulls++
+    else valid[i >> 3]! |= 1 << (i & 7)
+  }
+  return nulls === 0 ? { nullCount: 0 } : { nullCount: nulls, nullBitmap: valid }
+}
+
+const offsetsOf = (rows: ReadonlyArray<{ readonly length: number }>): Int32Array => {
+  const offsets = new Int32Array(rows.length + 1)
+  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + rows[i]!.length
+  return offsets
+}
+const listData = <T extends DataType>(rows: ReadonlyArray<{ readonly length: number }>, child: ArrowData<T>): ArrowData<List<T>> =>
+  makeData({ type: listOf(child.type), length: rows.length, nullCount: 0, valueOffsets: offsetsOf(rows), child })
+
+const concatenate = <A extends Float32Array | Float64Array>(rows: ReadonlyArray<A>, out: (n: number) => A): A => {
+  const flat = out(rows.reduce((n, row) => n + row.length, 0))
+  let at = 0
+  for (const row of rows) {
+    flat.set(row, at)
+    at += row.length
+  }
+  return flat
+}
+
+const columnData = (kind: ColumnKind, column: Column): ArrowData => {
+  const as = <K extends ColumnKind>(_: K) => column as ColumnTypes[K]
+  switch (kind) {
+    case "text":
+    case "optionalText":
+      return textData(as("optionalText"))
+    case "texts":
+      return listData(as("texts"), textData(as("texts").flat()))
+    case "number": {
+      const data = as("number")
+      return makeData({ type: float64, length: data.length, data, ...nullable(data) })
+    }
+    case "time": {
+      const times = as("time")
+      const data = BigInt64Array.from(times, (time) => Number.isNaN(time) ? 0n : BigInt(Math.round(time)))
+      return makeData({ type: new TimestampMillisecond("UTC"), length: times.length, data, ...nullable(times) })
+    }
+    case "integer":
+      return makeData({ type: int32, length: as("integer").length, nullCount: 0, data: as("integer") })
+    case "float":
+      return makeData({ type: float32, length: as("float").length, nullCount: 0, data: as("float") })
+    case "vectors": {
+      const { values, width } = as("vectors")
+      const child = makeData({ type: float32, length: values.length, nullCount: 0, data: values })
+      return makeData({ type: new FixedSizeList(width, new Field("item", float32)), length: width === 0 ? 0 : values.length / width, nullCount: 0, child })
+    }
+    case "floats": {
+      const rows = as("floats")
+      const data = concatenate(rows, (n) => new Float32Array(n))
+      return listData(rows, makeData({ type: float32, length: data.length, nullCount: 0, data }))
+    }
+    case "numbers": {
+      const rows = as("numbers")
+      const data = concatenate(rows, (n) => new Float64Array(n))
+      return listData(rows, makeData({ type: float64, length: data.length, nullCount: 0, data }))
+    }
+    case "assets": {
+      const flat = as("assets").flat()
+      const gsd = Float64Array.from(flat, (asset) => asset.gsd)
+      const children = [
+        textData(flat.map((asset) => asset.band)),
+        textData(flat.map((asset) => asset.path)),
+        textData(flat.map((asset) => asset.digest)),
+        makeData({ type: int32, length: flat.length, nullCount: 0, data: Int32Array.from(flat, (asset) => asset.index) }),
+        makeData({ type: float64, length: flat.length, data: gsd, ...nullable(gsd) })
+      ]
+      return listData(as("assets"), makeData({ type: assetType, length: flat.length, nullCount: 0, children }))
+    }
+  }
+}
+
+/** The Arrow IPC file of a table: one record batch, the same bytes for the same table. */
+export const encode = (table: Table): Uint8Array => {
+  const data = Array.from(table.columns, ([name, { kind, column }]) => [name, columnData(kind, column)] as const)
+  const metadata = new Map([["outcrop.table", table.schema.name], ...Object.entries(table.metadata).sort(([a], [b]) => a < b ? -1 : 1)])
+  const fields = data.map(([name, { type }]) => new Field(name, type, true))
+  const schema = new Schema(fields, metadata)
+  const children = data.map(([, child]) => child)
+  const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length: table.rows, nullCount: 0, children }))
+  const writer = new RecordBatchFileWriter()
+  writer.write(batch)
+  writer.finish()
+  return writer.toUint8Array(true)
+}
+
+type AnyVector = Vector<DataType>
+const rowsOf = <A>(vector: AnyVector, read: (value: unknown) => A): Array<A> => {
+  const out = new Array<A>(vector.length)
+  for (let i = 0; i < vector.length; i++) out[i] = read(vector.get(i))
+  return out
+}
+const numberOf = (value: unknown): number => value === null || value === undefined ? Number.NaN : Number(value)
+const itemsOf = (value: unknown): Array<unknown> => value === null || value === undefined ? [] : Array.from(value as Iterable<unknown>)
+
+/** Numeric values of a vector; without a copy where it is one chunk of that very type without nulls. */
+const flat = <A extends Float32Array | Float64Array | Int32Array>(vector: AnyVector, type: new(n: number) => A): A => {
+  const only = vector.data.length === 1 ? vector.data[0]! : undefined
+  if (only !== undefined && only.nullCount === 0 && only.values instanceof type) return only.values.subarray(0, only.length) as A
+  const out = new type(vector.length)
+  for (let i = 0; i < vector.length; i++) out[i] = numberOf(vector.get(i))
+  return out
+}
+
+const vectorsOf = (vector: AnyVector): ColumnTypes["vectors"] => {
+  const width = vector.type instanceof FixedSizeList ? vector.type.listSize : itemsOf(vector.length > 0 ? vector.get(0) : []).length
+  const only = vector.data.length === 1 ? vector.data[0]! : undefined
+  if (only !== undefined && vector.type instanceof FixedSizeList && only.nullCount === 0) {
+    const values: unknown = only.children[0]?.values
+    if (values instanceof Float32Array) return { width, values: values.subarray(0, only.length * width) }
+  }
+  const values = new Float32Array(vector.length * width).fill(Number.NaN)
+  for (let i = 0; i < vector.length; i++) {
+    const row = itemsOf(vector.get(i))
+    if (row.length !== 0 && row.length !== width) throw new Error(`row ${i} has ${row.length} values where others have ${width}`)
+    values.set(row.map(numberOf), i * width)
+  }
+  return { width, values }
+}
+
+const textOf = (value: unknown): string | null => value === null || value === undefined ? null : String(value)
+const assetOf = (value: unknown): Asset => {
+  const { band, path, digest, index, gsd } = value as Record<keyof Asset, unknown>
+  return { band: String(band), path: String(path), digest: String(digest), index: Number(index), gsd: numberOf(gsd) }
+}
+
+const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
+  switch (kind) {
+    case "text":
+    case "optionalText":
+      return rowsOf(vector, textOf) as ColumnTypes["optionalText"]
+    case "texts":
+      return rowsOf(vector, (value) => itemsOf(value).map(String))
+    case "number":
+      return flat(vector, Float64Array)
+    case "time":
+      return Float64Array.from(rowsOf(vector, numberOf))
+    case "integer":
+      return flat(vector, Int32Array)
+    case "float":
+      return flat(vector, Float32Array)
+    case "vectors":
+      return vectorsOf(vector)
+    case "floats":
+      return rowsOf(vector, (value) => Float32Array.from(itemsOf(value), numberOf))
+    case "numbers":
+      return rowsOf(vector, (value) => Float64Array.from(itemsOf(value), numberOf))
+    case "assets":
+      return rowsOf(vector, (value) => itemsOf(value).map(assetOf))
+  }
+}
+
+const openKindOf = (type: DataType): (typeof openKinds)[number] =>
+  type instanceof FixedSizeList || type instanceof List ? "vectors" : type.typeId === int32.typeId ? "integer" : "float"
+
+/**
+ * Reads an Arrow IPC file (or stream) as a table of the given schema, also one that another program wrote: any chunking, dictionaries and
+ * integer or float widths. Columns the schema does not know are open columns, or an error where the table has none.
+ * Throws `InvalidTable`. `trusted` skips the checks, for bytes that were checked when they were written.
+ */
+export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false): Table => {
+  const fail = (column: string, message: string): never => {
+    throw new InvalidTable({ table: schema.name, column, row: -1, message })
+  }
+  const arrow = tableFromIPC(bytes)
+  const columns = new Map<string, { kind: ColumnKind; column: Column }>()
+  const present = new Map(arrow.schema.fields.map((field) => [field.name, field.type as DataType]))
+  const read = (name: string, kind: ColumnKind) => {
+    try {
+      columns.set(name, { kind, column: columnOf(kind, arrow.getChild(name) as unknown as AnyVector) })
+    } catch (cause) {
+      fail(name, `not readable as ${kind}: ${cause instanceof Error ? cause.message : String(cause)}`)
+    }
+  }
+  for (const [name, spec] of Object.entries(schema.columns)) {
+    if (present.has(name)) read(name, spec.kind)
+    else if (!spec.optional) fail(name, `the column ${name} is missing; there are ${[...present.keys()].join(", ")}`)
+  }
+  for (const [name, type] of [...present].filter(([name]) => !(name in schema.columns)).sort(([a], [b]) => a < b ? -1 : 1)) {
+    if (!schema.open) fail(name, `${schema.name} has no column of that name`)
+    read(name, openKindOf(type))
+  }
+  const metadata = Object.fromEntries([...arrow.schema.metadata].filter(([name]) => !name.startsWith("outcrop.") && name !== "pandas" && !name.startsWith("ARROW:")))
+  const table: Table = { schema, rows: arrow.numRows, columns, metadata }
+  if (!trusted) validate(table)
+  return table
+}
+
+/** The bytes that a column takes in memory, roughly; for budgets. */
+export const bytesOf = (column: Column): number => isVectors(column) ? column.values.byteLength : ArrayBuffer.isView(column) ? column.byteLength : column.length * 32

@@ -1,0 +1,218 @@
+/**
+ * What a table is: named columns of known kinds, a key that makes its rows unique, and a validator that names the column, row and value
+ * of a violation. Tables cross every boundary between stages; `sample_id` is the join key everywhere.
+ */
+import * as Data from "effect/Data"
+import { type Column, type ColumnKind, type ColumnTypes, isVectors, lengthOf, type OpenColumn, openKindOf, takeColumn } from "./column.ts"
+
+/** How one column is declared. */
+export interface ColumnSpec<K extends ColumnKind = ColumnKind> {
+  readonly kind: K
+  readonly description: string
+  /** Values must be finite (vectors: every entry). */
+  readonly finite: boolean
+  /** The column may be left out by who makes the table; it is then filled with "absent" (null, NaN, empty). */
+  readonly optional: boolean
+  /** Vectors only: the one width allowed. */
+  readonly width?: number
+  /** Text only: the values allowed. */
+  readonly oneOf?: ReadonlyArray<string>
+}
+export type Columns = Readonly<Record<string, ColumnSpec>>
+
+export interface TableSchema<C extends Columns = Columns> {
+  readonly name: string
+  readonly description: string
+  readonly columns: C
+  /** Columns that together are unique; rows are sorted by them (as UTF-8 bytes) before they are kept. Empty: order is content. */
+  readonly key: ReadonlyArray<string>
+  /** May hold further columns under names of the user's choice (annotations). */
+  readonly open: boolean
+}
+
+type OptionalNames<C extends Columns> = { [K in keyof C]: C[K] extends { readonly optional: true } ? K : never }[keyof C]
+/** A table as a stage reads it: every declared column is there. */
+export type TableOf<C extends Columns, K extends keyof C = keyof C> =
+  & { readonly [P in K]: ColumnTypes[C[P]["kind"]] }
+  & { readonly rows: number; readonly open: Readonly<Record<string, OpenColumn>>; readonly metadata: Readonly<Record<string, string>> }
+/** A table as a stage gives it: optional columns, open columns and metadata may be left out. */
+export type TableInput<C extends Columns> =
+  & { readonly [P in Exclude<keyof C, OptionalNames<C>>]: ColumnTypes[C[P]["kind"]] }
+  & { readonly [P in OptionalNames<C>]?: ColumnTypes[C[P]["kind"]] }
+  & { readonly open?: Readonly<Record<string, OpenColumn>>; readonly metadata?: Readonly<Record<string, string>> }
+
+/** A table whose columns are known only at run time: what engine, cache and reports handle. */
+export interface Table {
+  readonly schema: TableSchema
+  readonly rows: number
+  /** Declared columns in declared order, then open ones in name order. */
+  readonly columns: ReadonlyMap<string, { readonly kind: ColumnKind; readonly column: Column }>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** A table that breaks its schema: which column, which row, which value. */
+export class InvalidTable extends Data.TaggedError("InvalidTable")<{
+  readonly table: string
+  readonly column: string
+  readonly row: number
+  readonly message: string
+}> {}
+
+type Options = Partial<Pick<ColumnSpec, "finite" | "optional" | "width" | "oneOf">>
+type Declared<K extends ColumnKind, Optional extends boolean> = Omit<ColumnSpec<K>, "optional"> & { readonly optional: Optional }
+/** Declares a column. */
+export function column<K extends ColumnKind>(kind: K, description: string, options: Options & { readonly optional: true }): Declared<K, true>
+export function column<K extends ColumnKind>(kind: K, description: string, options?: Omit<Options, "optional">): Declared<K, false>
+export function column(kind: ColumnKind, description: string, options?: Options): ColumnSpec {
+  return { kind, description, finite: false, optional: false, ...options }
+}
+
+/** Declares a table. */
+export const table = <const C extends Columns>(spec: {
+  readonly name: string
+  readonly description: string
+  readonly columns: C
+  readonly key: ReadonlyArray<string & keyof C>
+  readonly open?: boolean
+}): TableSchema<C> => ({ open: false, ...spec })
+
+const absent = (kind: ColumnKind, rows: number, width: number): Column => {
+  switch (kind) {
+    case "number":
+    case "time":
+      return new Float64Array(rows).fill(Number.NaN)
+    case "float":
+      return new Float32Array(rows).fill(Number.NaN)
+    case "integer":
+      return new Int32Array(rows).fill(-1)
+    case "vectors":
+      return { width, values: new Float32Array(rows * width).fill(Number.NaN) }
+    case "text":
+      return Array.from({ length: rows }, () => "")
+    case "optionalText":
+      return Array.from({ length: rows }, () => null)
+    case "texts":
+    case "floats":
+    case "numbers":
+    case "assets":
+      return Array.from({ length: rows }, () => [])
+  }
+}
+
+/** Checks what a stage gave against the schema and orders its rows by the key. Throws `InvalidTable`. */
+export const make = <C extends Columns>(schema: TableSchema<C>, given: TableInput<C>): Table => {
+  const fail = (column: string, row: number, message: string): never => {
+    throw new InvalidTable({ table: schema.name, column, row, message })
+  }
+  const values: Readonly<Record<string, unknown>> = given
+  const names = Object.keys(schema.columns)
+  const first = names.find((name) => values[name] !== undefined)
+  const open = Object.entries(given.open ?? {}).sort(([a], [b]) => a < b ? -1 : 1)
+  const rows = first !== undefined ? lengthOf(values[first] as Column) : open[0] === undefined ? 0 : lengthOf(open[0][1])
+  const columns = new Map<string, { kind: ColumnKind; column: Column }>()
+  for (const name of names) {
+    const spec = schema.columns[name]!
+    const value = values[name]
+    if (value === undefined && !spec.optional) fail(name, -1, `the column ${name} is missing`)
+    columns.set(name, { kind: spec.kind, column: value === undefined ? absent(spec.kind, rows, spec.width ?? 0) : value as Column })
+  }
+  if (open.length > 0 && !schema.open) fail(open[0]![0], -1, `${schema.name} has no column of that name`)
+  for (const [name, value] of open) {
+    if (name in schema.columns) fail(name, -1, `the name ${name} belongs to the table`)
+    columns.set(name, { kind: openKindOf(value), column: value })
+  }
+  const made: Table = { schema, rows, columns, metadata: given.metadata ?? {} }
+  validate(made)
+  return sortRows(made)
+}
+
+/** Checks lengths, kinds, allowed values, finite values and the uniqueness of the key. Throws `InvalidTable`. */
+export const validate = (checked: Table): void => {
+  const fail = (column: string, row: number, message: string): never => {
+    throw new InvalidTable({ table: checked.schema.name, column, row, message })
+  }
+  for (const [name, { kind, column }] of checked.columns) {
+    const spec = checked.schema.columns[name]
+    if (isVectors(column) && column.width > 0 && column.values.length % column.width !== 0) {
+      fail(name, -1, `${column.values.length} values do not fill rows of width ${column.width}`)
+    }
+    const length = isVectors(column) && column.width === 0 ? checked.rows : lengthOf(column)
+    if (length !== checked.rows) fail(name, -1, `${length} rows where the table has ${checked.rows}`)
+    if (spec === undefined) continue
+    if (isVectors(column) && spec.width !== undefined && column.width !== spec.width) fail(name, -1, `width ${column.width} where ${spec.width} is expected`)
+    if (spec.finite) {
+      const flat = isVectors(column) ? column.values : column
+      if (flat instanceof Float32Array || flat instanceof Float64Array) {
+        const width = isVectors(column) ? column.width : 1
+        for (let i = 0; i < flat.length; i++) if (!Number.isFinite(flat[i])) fail(name, Math.floor(i / width), `${flat[i]} is not finite`)
+      }
+    }
+    if (kind === "text") {
+      const texts = column as ReadonlyArray<string>
+      for (let i = 0; i < texts.length; i++) {
+        const text: unknown = texts[i]
+        if (typeof text !== "string") fail(name, i, `${String(text)} is not text`)
+        else if (spec.oneOf !== undefined && !spec.oneOf.includes(text)) fail(name, i, `"${text}" is none of ${spec.oneOf.join(", ")}`)
+      }
+    }
+  }
+  if (checked.schema.key.length > 0) {
+    const keys = checked.schema.key.map((name) => checked.columns.get(name)!.column as ReadonlyArray<string>)
+    const seen = new Set<string>()
+    for (let i = 0; i < checked.rows; i++) {
+      const key = keys.length === 1 ? keys[0]![i]! : keys.map((column) => column[i]).join("\0")
+      if (seen.has(key)) fail(checked.schema.key[0]!, i, `"${key.replaceAll("\0", " / ")}" stands in more than one row`)
+      seen.add(key)
+    }
+  }
+}
+
+/** Order of UTF-8 bytes (JavaScript's own order of strings is by UTF-16 units and differs beyond the BMP). */
+export const compareText = (a: string, b: string): number => {
+  if (a === b) return 0
+  const n = Math.min(a.length, b.length)
+  for (let i = 0; i < n; i++) {
+    const x = a.charCodeAt(i), y = b.charCodeAt(i)
+    if (x === y) continue
+    const surrogate = (c: number) => c >= 0xd800 && c <= 0xdfff
+    if (surrogate(x) !== surrogate(y)) return surrogate(x) ? 1 : -1
+    return x - y
+  }
+  return a.length - b.length
+}
+
+const sortRows = (unsorted: Table): Table => {
+  const keys = unsorted.schema.key.map((name) => unsorted.columns.get(name)!.column as ReadonlyArray<string>)
+  if (keys.length === 0) return unsorted
+  const compare = (i: number, j: number): number => {
+    for (const column of keys) {
+      const c = compareText(column[i]!, column[j]!)
+      if (c !== 0) return c
+    }
+    return 0
+  }
+  let sorted = true
+  for (let i = 1; i < unsorted.rows && sorted; i++) sorted = compare(i - 1, i) < 0
+  if (sorted) return unsorted
+  return take(unsorted, Int32Array.from({ length: unsorted.rows }, (_, i) => i).sort(compare))
+}
+
+/** The given rows of a table, in that order; a copy. */
+export const take = (from: Table, rows: ArrayLike<number>): Table => ({
+  ...from,
+  rows: rows.length,
+  columns: new Map(Array.from(from.columns, ([name, { kind, column }]) => [name, { kind, column: takeColumn(column, rows) }] as const))
+})
+
+/** A table as a stage reads it, restricted to the named columns (others are not there at all). */
+export const view = (from: Table, names: ReadonlyArray<string>): TableOf<Columns> => {
+  const open: Record<string, OpenColumn> = {}
+  const out: Record<string, unknown> = { rows: from.rows, open, metadata: from.metadata }
+  for (const name of names) {
+    const found = from.columns.get(name)
+    if (found === undefined) throw new InvalidTable({ table: from.schema.name, column: name, row: -1, message: `the column ${name} is missing; there are ${[...from.columns.keys()].join(", ")}` })
+    if (name in from.schema.columns) out[name] = found.column
+    else open[name] = found.column as OpenColumn
+  }
+  return out as TableOf<Columns>
+}
