@@ -6,13 +6,15 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { bundle } from "./engine/closure.ts"
-import { dist, root } from "./engine/installation.ts"
+import { dist as finished, root } from "./engine/installation.ts"
 
 const effectModules = [
   "Array", "Cause", "Chunk", "Context", "Data", "Deferred", "Duration", "Effect", "Either", "Exit", "Fiber", "FiberSet", "HashMap", "Layer", "Option", "Order", "Predicate",
   "Queue", "Record", "Ref", "Result", "Schedule", "Schema", "SchemaAST", "SchemaIssue", "Scope", "Semaphore", "Stream", "String", "Struct"
 ].filter((name) => fs.existsSync(join(root, "node_modules/effect/src", `${name}.ts`)))
 
+// built beside and put in place whole, so that a command running meanwhile never meets half a build
+const dist = `${finished}.new`
 fs.rmSync(dist, { recursive: true, force: true })
 await build({
   absWorkingDir: root,
@@ -51,3 +53,5 @@ for (const kind of ["ingest", "embed", "mine", "train", "probe"]) {
   }
 }
 fs.writeFileSync(join(dist, "stages.json"), `${JSON.stringify(manifest, null, 1)}\n`)
+fs.rmSync(finished, { recursive: true, force: true })
+fs.renameSync(dist, finished)

@@ -9,7 +9,29 @@ import { hash } from "node:crypto"
 
 export type Document = null | boolean | number | string | ReadonlyArray<Document> | { readonly [key: string]: Document | undefined }
 
-const text = (value: string) => JSON.stringify(value.normalize("NFC"))
+const ascii = /^[ -~]*$/
+const text = (value: string) => JSON.stringify(ascii.test(value) ? value : value.normalize("NFC"))
+
+/** Names of keys are few and stand in every document: each is settled once. */
+const names = new Map<string, string>()
+const nameOf = (key: string): string => {
+  let name = names.get(key)
+  if (name === undefined) {
+    name = key.normalize("NFC")
+    if (name.startsWith("$")) name = `$${name}`
+    if (names.size < 10_000) names.set(key, name)
+  }
+  return name
+}
+
+/** Texts of documents that stand in many others. */
+const settled = new WeakMap<object, string>()
+
+/** Remembers the canonical text of a document that will stand in many others and never changes. Returns it. */
+export const settle = <D extends Document & object>(document: D): D => {
+  settled.set(document, canonical(document))
+  return document
+}
 
 /** The canonical text of a document. Throws on what a document cannot hold (functions, bigint, dates). */
 export const canonical = (document: Document): string => {
@@ -26,16 +48,21 @@ export const canonical = (document: Document): string => {
       throw new TypeError(`a key cannot hold a ${typeof document}`)
   }
   if (document === null) return "null"
+  const known = settled.get(document)
+  if (known !== undefined) return known
   if (isList(document)) return `[${document.map(canonical).join(",")}]`
   if (Object.getPrototypeOf(document) !== Object.prototype && Object.getPrototypeOf(document) !== null) {
     throw new TypeError(`a key cannot hold a ${document.constructor.name}`)
   }
-  const entries = Object.entries(document).flatMap(([key, value]) => {
-    const name = key.normalize("NFC")
-    return value === undefined ? [] : [[name.startsWith("$") ? `$${name}` : name, value] as const]
-  })
+  const entries: Array<readonly [name: string, value: Document]> = []
+  for (const key in document) {
+    const value = document[key]
+    if (value !== undefined) entries.push([nameOf(key), value])
+  }
   entries.sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
-  return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${canonical(value)}`).join(",")}}`
+  let out = "{"
+  for (const [name, value] of entries) out += `${out.length > 1 ? "," : ""}${JSON.stringify(name)}:${canonical(value)}`
+  return `${out}}`
 }
 
 const isList = (document: object): document is ReadonlyArray<Document> => Array.isArray(document)

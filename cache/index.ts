@@ -11,7 +11,8 @@ import { guarded } from "./error.ts"
 import type { Store } from "./store.ts"
 
 const schema = `
-  create table if not exists actions (key text primary key, identity text not null, uses text not null, outputs text not null, seconds real not null, at text not null) without rowid;
+  create table if not exists actions (key text primary key, identity text not null, uses text not null, blobs integer not null, seconds real not null, at text not null) without rowid;
+  create table if not exists outputs (key text primary key, outputs text not null) without rowid;
   create index if not exists actions_by_identity on actions (identity, at);
   create index if not exists actions_by_uses on actions (uses, at);
   create table if not exists inline (blob text primary key, bytes blob not null) without rowid;
@@ -24,12 +25,28 @@ const schema = `
 `
 
 /** What the index tells of an action: enough to go on without opening the document. */
-export interface Entry {
+export class Entry {
   readonly key: string
-  readonly identity: string
-  readonly outputs: Readonly<Record<string, Output>>
   readonly seconds: number
+  /** Whether some outputs are blobs of the store, which may be lost; small ones stand in the index. */
+  readonly hasBlobs: boolean
+  readonly #read: (key: string) => Readonly<Record<string, Output>>
+  #outputs: Readonly<Record<string, Output>> | undefined
+
+  constructor(key: string, hasBlobs: boolean, seconds: number, read: (key: string) => Readonly<Record<string, Output>>) {
+    this.key = key
+    this.hasBlobs = hasBlobs
+    this.seconds = seconds
+    this.#read = read
+  }
+
+  /** Read when asked for: most results of a grid that is up to date never are. */
+  get outputs(): Readonly<Record<string, Output>> {
+    return this.#outputs ??= this.#read(this.key)
+  }
 }
+
+const hasBlobs = (outputs: Readonly<Record<string, Output>>) => Object.values(outputs).some(({ kept }) => kept !== "inline")
 
 export interface RowPlace {
   readonly segment: string
@@ -40,6 +57,7 @@ export class Index {
   readonly #db: DatabaseSync
   readonly #store: Store
   readonly #statements = new Map<string, StatementSync>()
+  readonly #entries = new Map<string, Entry>()
   #depth = 0
 
   private constructor(db: DatabaseSync, store: Store) {
@@ -69,7 +87,7 @@ export class Index {
   static #connect(path: string, store: Store): Index {
     const db = new DatabaseSync(path)
     db.exec("pragma busy_timeout = 60000")
-    db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536")
+    db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536; pragma mmap_size = 1073741824")
     db.exec(schema)
     return new Index(db, store)
   }
@@ -108,20 +126,37 @@ export class Index {
     return text === undefined ? undefined : JSON.parse(text) as Action
   }
 
+  readonly #outputsOf = (key: string): Readonly<Record<string, Output>> => {
+    const row = this.#prepare("select outputs from outputs where key = ?").get(key)
+    return row === undefined ? this.action(key)!.outputs : JSON.parse(row["outputs"] as string) as Readonly<Record<string, Output>>
+  }
+
   /** The action of a key, if that work was done. */
   entry(key: string): Entry | undefined {
-    const row = this.#prepare("select identity, outputs, seconds from actions where key = ?").get(key)
-    if (row !== undefined) return { key, identity: String(row["identity"]), outputs: JSON.parse(String(row["outputs"])) as Entry["outputs"], seconds: Number(row["seconds"]) }
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
+    const row = this.#prepare("select blobs, seconds from actions where key = ?").get(key)
+    if (row !== undefined) return new Entry(key, row["blobs"] !== 0, row["seconds"] as number, this.#outputsOf)
     const action = this.action(key)
     if (action === undefined) return undefined
     this.batch(() => this.record(action))
-    return action
+    return new Entry(key, hasBlobs(action.outputs), action.seconds, () => action.outputs)
+  }
+
+  /** Reads the entries that a pipeline had when it was last run, all at once: a large grid then looks them up in memory. */
+  prefetch(pipeline: string): void {
+    const rows = this.#prepare("select a.key as key, a.blobs as blobs, a.seconds as seconds from addresses d join actions a on a.key = d.key where d.pipeline = ?").all(pipeline)
+    for (const row of rows) {
+      const key = row["key"] as string
+      this.#entries.set(key, new Entry(key, row["blobs"] !== 0, row["seconds"] as number, this.#outputsOf))
+    }
   }
 
   /** Enters an action; its document must be in the store. */
   record(action: Action): void {
     this.#prepare("insert or replace into actions values (?, ?, ?, ?, ?, ?)")
-      .run(action.key, action.identity, action.uses, JSON.stringify(action.outputs), action.seconds, action.started)
+      .run(action.key, action.identity, action.uses, hasBlobs(action.outputs) ? 1 : 0, action.seconds, action.started)
+    this.#prepare("insert or replace into outputs values (?, ?)").run(action.key, JSON.stringify(action.outputs))
     for (const [blob, base64] of Object.entries(action.inline)) this.#prepare("insert or ignore into inline values (?, ?)").run(blob, Buffer.from(base64, "base64"))
     if (action.trace !== undefined && action.staticKey !== undefined) {
       this.#prepare("insert or replace into traces values (?, ?, ?, ?)").run(action.staticKey, action.key, JSON.stringify(action.trace), action.started)
@@ -130,6 +165,7 @@ export class Index {
 
   /** Forgets an action whose outputs turned out lost or damaged; its document goes with the next result of that key. */
   forget(key: string): void {
+    this.#entries.delete(key)
     this.batch(() => this.#prepare("delete from actions where key = ?").run(key))
   }
 

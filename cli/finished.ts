@@ -10,7 +10,7 @@ export const finishedOf = ({ cache, grid }: Session): Finished & { readonly miss
     grid,
     tables: new Tables(cache, 1 << 28),
     keys: nodes.map(({ key }) => key),
-    outputs: nodes.map(({ outputs }) => outputs),
-    missing: nodes.filter(({ outputs }) => outputs === undefined).length
+    outputs: nodes.map(({ entry }) => entry),
+    missing: nodes.filter(({ entry }) => entry === undefined).length
   }
 }

@@ -69,7 +69,7 @@ export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & {
   if (node === undefined || nodes.length > 1) {
     return yield* userError(`"${name}" is ${nodes.length} tables here; pick one cell with axis=value:\n${nodes.slice(0, 10).map((each) => `  ${each.address}`).join("\n")}${nodes.length > 10 ? `\n  ... and ${nodes.length - 10} more` : ""}`)
   }
-  const outputs = finished.outputs[node.index]
+  const outputs = finished.outputs[node.index]?.outputs
   if (outputs === undefined) return yield* userError(`${node.address} has no result yet: run "outcrop run ${words.file} ${stage}"`)
   const ports = Object.keys(outputs)
   const chosen = port ?? (ports.length === 1 ? ports[0] : undefined)

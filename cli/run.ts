@@ -3,8 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { run, type RunResult } from "../engine/run.ts"
-import { comparison } from "../report/comparison.ts"
-import { results } from "../report/result.ts"
+import { allResults, reportText } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { progress } from "./progress.ts"
@@ -78,7 +77,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
     const { nodes } = summary
     for (const [index, texts] of result.notices) for (const text of texts) console.error(style("dim", `${grid.nodes[index]!.address}: ${text}`))
     const { report } = file.pipeline
-    const shown = comparison(results({ grid, ...result }, report.split), { metrics: report.metrics ?? [], baseline: report.baseline })
+    const shown = reportText(allResults({ grid, ...result }, report), report)
     if (shown !== "") console.log(`\n${shown}\n`)
     const parts = [
       `${nodes.total} nodes from ${summary.cells} cells`,

@@ -40,6 +40,7 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
       const read = readPipeline(words.file)
       const file = { ...read, pipeline: override(read, flags.set) }
       const cache = openCache(cacheFolder(flags, words.file))
+      cache.index.prefetch(file.pipeline.name)
       const library = new Library(cache.index, cache.store.root)
       const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
       return { file, cache, library, grid }

@@ -1,7 +1,6 @@
 /** `outcrop table`: the comparison of what is cached. */
 import * as Effect from "effect/Effect"
-import { comparison } from "../report/comparison.ts"
-import { results } from "../report/result.ts"
+import { allResults, reportText } from "../report/report.ts"
 import { finishedOf } from "./finished.ts"
 import { openSession, type SessionFlags } from "./session.ts"
 import { readWords } from "./words.ts"
@@ -11,14 +10,13 @@ export const tableCommand = Effect.fn("cli/table")(function*(flags: SessionFlags
   const session = yield* openSession(words, flags)
   const { report } = session.file.pipeline
   const finished = finishedOf(session)
-  const all = results(finished, report.split)
-  const wanted = words.names.length > 0 ? words.names : report.metrics ?? []
+  const all = allResults(finished, report)
   if (flags.json) {
-    const rows = all.filter(({ metric, task }) => wanted.length === 0 || wanted.includes(`${task}.${metric}`))
+    const rows = all.filter(({ metric, task }) => words.names.length === 0 || words.names.includes(`${task}.${metric}`))
     console.log(JSON.stringify({ version: 1, rows: rows.map(({ stage: _, ...row }) => row) }))
     return
   }
-  const text = comparison(all, { metrics: wanted, baseline: report.baseline })
+  const text = reportText(all, report, words.names)
   console.log(text === "" ? `no metrics yet: run "outcrop run ${words.file}"` : text)
   if (finished.missing > 0) console.error(`${finished.missing} of ${finished.grid.nodes.length} nodes have no result yet: the table is of what is there`)
 })

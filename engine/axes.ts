@@ -43,10 +43,12 @@ const labelOf = (value: unknown): string => isMapping(value) ? JSON.stringify(va
 /** Reads the axes and enumerates the cells that `exclude` leaves; mistakes are added to the list. */
 export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells => {
   const columns: Array<Column> = []
+  const codes: Array<Map<string, number>> = []
   const columnOf = (name: string, replicate: boolean) => {
     const found = columns.findIndex((column) => column.name === name)
     if (found >= 0) return found
     columns.push({ name, replicate, labels: [], values: [], paths: [] })
+    codes.push(new Map())
     return columns.length - 1
   }
   const read = (axes: Readonly<Record<string, unknown>>, path: Path, replicate: boolean, above: ReadonlySet<string>): Array<Axis> =>
@@ -73,9 +75,10 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
         if (seen.has(label)) mistakes.push({ path: valuePath, message: `the value ${label} stands twice in the axis "${name}"` })
         seen.add(label)
         const { labels, paths, values } = columns[column]!
-        let code = labels.indexOf(label)
-        if (code < 0) {
+        let code = codes[column]!.get(label)
+        if (code === undefined) {
           code = labels.length
+          codes[column]!.set(label, code)
           labels.push(label)
           paths.push(valuePath)
           values.push(isMapping(value) && "axes" in value ? Object.fromEntries(Object.entries(value).filter(([key]) => key !== "axes")) : value)
@@ -101,13 +104,13 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
   if (mistakes.length > 0) return { columns, count: 0, codes: new Int32Array(0) }
 
   const width = columns.length
-  const codes = new Int32Array(total * width)
+  const filled = new Int32Array(total * width)
   const current = new Int32Array(width).fill(-1)
   let count = 0
   const fill = (list: ReadonlyArray<Axis>): void => {
     const [axis, ...rest] = list
     if (axis === undefined) {
-      codes.set(current, count++ * width)
+      filled.set(current, count++ * width)
       return
     }
     for (const value of axis.values) {
@@ -117,7 +120,7 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
     current[axis.column] = -1
   }
   fill(axes)
-  const cells: Cells = { columns, count, codes }
+  const cells: Cells = { columns, count, codes: filled }
   return exclude(cells, pipeline, mistakes)
 }
 

@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import { type Document, digestOf } from "../cache/canonical.ts"
 import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, suggest } from "../schemas/diagnostic.ts"
 import type { TableSchema } from "../schemas/table.ts"
-import { assignment, type Cells, enumerate, pick } from "./axes.ts"
+import { type Cells, enumerate, pick } from "./axes.ts"
 import { commandStage, isCommand } from "./command.ts"
 import { type Implementation, type Library, UnknownImplementation } from "./library.ts"
 import type { PipelineFile } from "./source.ts"
@@ -162,6 +162,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
     const { codeOf, nodes } = nodesOf.get(stage)!
     return nodes.get(codeOf(cell))!
   }
+  const implementations = new Map<string, Implementation>()
   const decoded = new Map<string, Result.Result<unknown, { readonly issue: Parameters<typeof mistakesOf>[0] }>>()
 
   for (const name of stages) {
@@ -178,14 +179,18 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         const uses = substitute(raw.uses, at, ["stages", name, "uses"])
         if (typeof uses !== "string") throw new UnknownReference(["stages", name, "uses"], `"uses" must come out as a stage's name, got ${JSON.stringify(uses)}`)
         const given = substitute(raw.with ?? {}, at, ["stages", name, "with"])
-        let implementation: Implementation
-        if (isCommand(uses)) implementation = commandStage(uses, given, plan.upstream.flatMap(([port]) => port === undefined ? [] : [port]), folder)
-        else implementation = await library.find(uses, folder)
+        let implementation = isCommand(uses) ? commandStage(uses, given, plan.upstream.flatMap(([port]) => port === undefined ? [] : [port]), folder) : implementations.get(uses)
+        if (implementation === undefined) {
+          implementation = await library.find(uses, folder)
+          implementations.set(uses, implementation)
+        }
         const { stage } = implementation
-        kind ??= stage.kind
-        if (stage.kind !== kind) mistakes.push({ path: ["stages", name, "uses"], message: `all values of "uses" are of one kind; here are ${kind} and ${stage.kind} (${uses})` })
-        used.add(uses)
-        for (const port of Object.keys(stage.needs)) portNames.add(port)
+        if (!used.has(uses)) {
+          kind ??= stage.kind
+          if (stage.kind !== kind) mistakes.push({ path: ["stages", name, "uses"], message: `all values of "uses" are of one kind; here are ${kind} and ${stage.kind} (${uses})` })
+          used.add(uses)
+          for (const port of Object.keys(stage.needs)) portNames.add(port)
+        }
 
         const memo = `${uses}\n${JSON.stringify(given)}`
         let parameters = decoded.get(memo)
@@ -213,11 +218,11 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         })
         let node = byIdentity.get(identity)
         if (node === undefined) {
-          const labels = assignment(cells, cell)
-          const address = [name, ...plan.columns.flatMap((column) => {
-            const label = labels[columns[column]!.name]
-            return label === undefined ? [] : [`${columns[column]!.name}=${label}`]
-          })].join(" ")
+          let address = name
+          for (const column of plan.columns) {
+            const code = at.codes[column]!
+            if (code >= 0) address += ` ${columns[column]!.name}=${columns[column]!.labels[code]!}`
+          }
           node = { index: nodes.length, stage: name, implementation, parameters: value, bindings, identity, cell, address }
           nodes.push(node)
           byIdentity.set(identity, node)

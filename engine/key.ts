@@ -4,7 +4,7 @@
  * are not in it.
  */
 import type { Output, Trace } from "../cache/action.ts"
-import { type Document, digestOf } from "../cache/canonical.ts"
+import { type Document, digestOf, settle } from "../cache/canonical.ts"
 import type { Node } from "./expand.ts"
 
 /** A column that a stage reads is not in the table that it is bound to. */
@@ -27,6 +27,28 @@ export const columnsRead = (node: Node, port: string, output: Output): Array<str
 const metadataRead = (output: Output, names: ReadonlyArray<string>, open: boolean): Readonly<Record<string, string>> =>
   open ? Object.fromEntries(Object.entries(output.metadata).filter(([name]) => names.includes(name))) : output.metadata
 
+/** Many nodes read the same columns of the same output: one document serves them all. */
+const portDocuments = new WeakMap<Output, Map<string, Document>>()
+const portDocument = (output: Output, names: ReadonlyArray<string>, open: boolean): Document => {
+  let known = portDocuments.get(output)
+  if (known === undefined) {
+    known = new Map()
+    portDocuments.set(output, known)
+  }
+  const id = names.join("\0")
+  let document = known.get(id)
+  if (document === undefined) {
+    document = settle({
+      table: output.table,
+      rows: output.rows,
+      columns: Object.fromEntries(names.map((name) => [name, output.columns[name]!.digest])),
+      metadata: metadataRead(output, names, open)
+    })
+    known.set(id, document)
+  }
+  return document
+}
+
 export interface KeyParts {
   readonly backend: string | undefined
   /** Digests of the files that parameters name, by parameter. */
@@ -42,14 +64,7 @@ export const preimageOf = (node: Node, { backend, files, outputOf }: KeyParts): 
     const binding = node.bindings.find((candidate) => candidate.port === port)
     if (binding === undefined) return optional && when(node.parameters as never) ? [[port, null]] : []
     const output = outputOf(binding.node, binding.output)
-    const names = columnsRead(node, port, output)
-    const open = table.open || table.name === "any"
-    return [[port, {
-      table: output.table,
-      rows: output.rows,
-      columns: Object.fromEntries(names.map((name) => [name, output.columns[name]!.digest])),
-      metadata: metadataRead(output, names, open)
-    }]]
+    return [[port, portDocument(output, columnsRead(node, port, output), table.open || table.name === "any")]]
   }))
   return {
     stage: stage.name,

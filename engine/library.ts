@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Document } from "../cache/canonical.ts"
-import { digestOf } from "../cache/canonical.ts"
+import { digestOf, settle } from "../cache/canonical.ts"
 import type { Index } from "../cache/index.ts"
 import { contract } from "../outcrop.ts"
 import { suggest } from "../schemas/diagnostic.ts"
@@ -115,7 +115,7 @@ export class Library {
       throw new UnknownImplementation(`${uses} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)
     }
     if (!(kinds as ReadonlyArray<string>).includes(stage.kind)) throw new UnknownImplementation(`${uses} is named "${stage.name}": a stage's name begins with ${kinds.join("/, ")}/`)
-    const code: Document = { contract, closure: digest, packages: Object.fromEntries(packages.map((name) => [name, packageVersion(name) ?? "absent"])) }
+    const code = settle({ contract, closure: digest, packages: Object.fromEntries(packages.map((name) => [name, packageVersion(name) ?? "absent"])) })
     const fields = stage.with.fields
     return {
       uses,

@@ -4,6 +4,7 @@
  */
 import type { Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
+import type { Entry } from "../cache/index.ts"
 import { countRows, type RowCounts } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
 import { columnsRead } from "./key.ts"
@@ -18,7 +19,7 @@ export interface PlannedNode {
   readonly state: PlanState
   /** The key, where it can be known before anything runs. */
   readonly key: string | undefined
-  readonly outputs: Readonly<Record<string, Output>> | undefined
+  readonly entry: Entry | undefined
   /** What the look-up said, where it could be made. */
   readonly missing: Missing | Impossible | undefined
   readonly forced: boolean
@@ -40,24 +41,24 @@ export const plan = (options: { readonly grid: Grid; readonly cache: Cache; read
   const find = lookup({ grid, index, rehash: options.rehash, backend: options.backend })
   const tables = new Tables(cache, 1 << 28)
   const planned: Array<PlannedNode> = []
-  const outputOf = (node: number, output: string): Output => planned[node]!.outputs![output]!
+  const outputOf = (node: number, output: string): Output => planned[node]!.entry!.outputs[output]!
   let embedded = 0, cachedRows = 0
   for (const node of grid.nodes) {
     const upstream = node.bindings.map((binding) => planned[binding.node]!)
-    const open = upstream.some(({ outputs }) => outputs === undefined)
+    const open = upstream.some(({ entry }) => entry === undefined)
     const forced = force.has(node.stage)
     if (open) {
       const state = upstream.some(({ state }) => state === "failed") ? "failed" : forced || index.byIdentity(node.identity) === undefined ? "run" : "maybe"
-      planned.push({ node, state, key: undefined, outputs: undefined, missing: undefined, forced })
+      planned.push({ node, state, key: undefined, entry: undefined, missing: undefined, forced })
       continue
     }
     const found = find(node, outputOf, forced)
-    if (found.done === "never") planned.push({ node, state: "failed", key: undefined, outputs: undefined, missing: found, forced })
+    if (found.done === "never") planned.push({ node, state: "failed", key: undefined, entry: undefined, missing: found, forced })
     else if (found.done) {
-      planned.push({ node, state: "cached", key: found.entry.key, outputs: found.entry.outputs, missing: undefined, forced })
-      for (const output of Object.values(found.entry.outputs)) if (output.kept === "rows") cachedRows += output.rows
+      planned.push({ node, state: "cached", key: found.entry.key, entry: found.entry, missing: undefined, forced })
+      if (node.implementation.stage.embed !== undefined) for (const output of Object.values(found.entry.outputs)) if (output.kept === "rows") cachedRows += output.rows
     } else {
-      planned.push({ node, state: "run", key: found.key, outputs: undefined, missing: found, forced })
+      planned.push({ node, state: "run", key: found.key, entry: undefined, missing: found, forced })
       const { stage } = node.implementation
       const [binding] = node.bindings
       if (stage.embed === undefined || binding === undefined) continue
@@ -82,15 +83,15 @@ export const plan = (options: { readonly grid: Grid; readonly cache: Cache; read
   for (const node of grid.nodes) for (const binding of node.bindings) leaves.delete(binding.node)
   for (let i = planned.length - 1; i >= 0; i--) {
     const current = planned[i]!
-    if (current.state === "cached" && (needed.has(i) || leaves.has(i)) && !Object.values(current.outputs!).every((output) => tables.there(output))) {
+    if (current.state === "cached" && current.entry?.hasBlobs === true && (needed.has(i) || leaves.has(i)) && !Object.values(current.entry.outputs).every((output) => tables.there(output))) {
       planned[i] = { ...current, state: "restored" }
     }
     if (planned[i]!.state !== "cached") for (const binding of current.node.bindings) needed.add(binding.node)
   }
   let seconds = 0, unpriced = 0, bytes = 0
   const prices = new Map<string, number | undefined>()
-  for (const { node, outputs, state } of planned) {
-    if (outputs !== undefined && state === "restored") for (const output of Object.values(outputs)) bytes += output.bytes
+  for (const { entry, node, state } of planned) {
+    if (entry !== undefined && state === "restored") for (const output of Object.values(entry.outputs)) bytes += output.bytes
     if (state !== "run" && state !== "restored") continue
     const { name } = node.implementation.stage
     if (!prices.has(name)) prices.set(name, index.meanSeconds(name))

@@ -55,13 +55,16 @@ export interface RunResult {
   readonly states: ReadonlyArray<State | undefined>
   /** Keys by node; `undefined` where it has no result. */
   readonly keys: ReadonlyArray<string | undefined>
-  readonly outputs: ReadonlyArray<Readonly<Record<string, Output>> | undefined>
+  readonly outputs: ReadonlyArray<Made | undefined>
   readonly failures: ReadonlyArray<Failure>
   readonly notices: ReadonlyMap<number, ReadonlyArray<string>>
   readonly rows: RowCounts
   readonly bytes: number
   readonly tables: Tables
 }
+
+/** What a node gave: an action just made, or an entry of the index. */
+type Made = { readonly outputs: Readonly<Record<string, Output>> }
 
 interface Pending {
   readonly node: Node
@@ -84,7 +87,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
 
   const states: Array<State | undefined> = Array.from({ length: nodes.length })
   const keys: Array<string | undefined> = Array.from({ length: nodes.length })
-  const outputs: Array<Readonly<Record<string, Output>> | undefined> = Array.from({ length: nodes.length })
+  const outputs: Array<Made | undefined> = Array.from({ length: nodes.length })
   const failures: Array<Failure> = []
   const notices = new Map<number, ReadonlyArray<string>>()
   let embedded = 0, cachedRows = 0, bytes = 0
@@ -96,7 +99,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     return upstream.size
   })
   const rank = new Map(grid.stages.map((stage, i) => [stage, i]))
-  const outputOf = (node: number, output: string): Output => outputs[node]![output]!
+  const outputOf = (node: number, output: string): Output => outputs[node]!.outputs[output]!
 
   const ready: Array<number> = nodes.flatMap((node) => waiting[node.index] === 0 ? [node.index] : [])
   /** Missing nodes, one list a stage, so that upstream stages go first and siblings gather. */
@@ -165,13 +168,13 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     }
     const { entry } = found
     const leaf = dependents[node.index]!.length === 0
-    if (leaf && !Object.values(entry.outputs).every((output) => tables.there(output))) {
+    if (leaf && entry.hasBlobs && !Object.values(entry.outputs).every((output) => tables.there(output))) {
       index.forget(entry.key)
       restoring.add(node.index)
       return consider(node)
     }
     keys[node.index] = entry.key
-    outputs[node.index] = entry.outputs
+    outputs[node.index] = entry
     if (node.implementation.stage.embed !== undefined) for (const output of Object.values(entry.outputs)) if (output.kept === "rows") cachedRows += output.rows
     finish(node, "cached", entry.seconds)
   }
@@ -205,7 +208,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     if (unindexed.length >= 256) enterActions()
     for (const [blob, bytes] of Object.entries(result.inline)) tables.hold(blob, { bytes }, bytes.length)
     keys[node.index] = action.key
-    outputs[node.index] = action.outputs
+    outputs[node.index] = action
     if (result.notices.length > 0) notices.set(node.index, result.notices)
     for (const output of Object.values(result.outputs)) bytes += output.bytes
     finish(node, restoring.has(node.index) ? "restored" : "run", seconds)

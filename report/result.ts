@@ -40,7 +40,7 @@ export interface Finished {
   readonly grid: Grid
   readonly tables: Tables
   readonly keys: ReadonlyArray<string | undefined>
-  readonly outputs: ReadonlyArray<Readonly<Record<string, Output>> | undefined>
+  readonly outputs: ReadonlyArray<{ readonly outputs: Readonly<Record<string, Output>> } | undefined>
 }
 
 /** The replicates of each choice of the compared axes, for the stages that give a table of this kind. */
@@ -70,7 +70,7 @@ export const groups = ({ grid, outputs }: Finished, table: string): Array<{ read
 /** A finished node's table; `undefined` where it is lost and a run has to make it again. */
 export const tableOf = ({ keys, outputs, tables }: Finished, node: Node, output: string): Table | undefined => {
   try {
-    return tables.table(keys[node.index]!, outputs[node.index]![output]!)
+    return tables.table(keys[node.index]!, outputs[node.index]!.outputs[output]!)
   } catch (cause) {
     if (cause instanceof LostOutput) return undefined
     throw cause
