@@ -22,7 +22,6 @@ await build({
     "outcrop-cli": "cli/main.ts",
     worker: "engine/worker.ts",
     outcrop: "outcrop.ts",
-    train: "tensor/train.ts",
     ...Object.fromEntries(effectModules.map((name) => [`effect/${name}`, `effect/${name}`]))
   },
   outdir: dist,
@@ -40,6 +39,9 @@ await build({
   banner: { js: `import { createRequire as outcrop$require } from "node:module"; const require = outcrop$require(import.meta.url);` },
   logLevel: "warning"
 })
+
+// what users' losses import from "outcrop/train": bundled like a closure, so that it can go into theirs
+fs.writeFileSync(join(dist, "train.js"), (await bundle(join(root, "tensor/train.ts"), "")).text)
 
 const manifest: Record<string, { file: string; digest: string; packages: ReadonlyArray<string> }> = {}
 for (const kind of ["ingest", "embed", "mine", "train", "probe"]) {

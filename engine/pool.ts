@@ -10,6 +10,9 @@ import * as Effect from "effect/Effect"
 import { dist } from "./installation.ts"
 import type { FromWorker, Job } from "./protocol.ts"
 
+// native engines read these when a thread first loads them
+for (const [name, value] of Object.entries({ TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1", TF_ENABLE_ONEDNN_OPTS: "0", TF_CPP_MIN_LOG_LEVEL: "3" })) process.env[name] ??= value
+
 /** A stage failed: by its own word (`expected`), by a defect, or because its thread died. */
 export class WorkFailed extends Data.TaggedError("WorkFailed")<{ readonly message: string; readonly expected: boolean }> {}
 
@@ -30,7 +33,7 @@ export class Pool {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(join(dist, "worker.js"), { env: {}, stdout: false, stderr: false, execArgv: ["--disable-warning=ExperimentalWarning"] })
+    const worker = new Worker(join(dist, "worker.js"), { env: {}, stdout: false, stderr: false, execArgv: ["--disable-warning=ExperimentalWarning", "--no-deprecation"] })
     worker.unref()
     return worker
   }

@@ -1,0 +1,204 @@
+/**
+ * Trains several variants in lockstep: one lane each, every step of all lanes in one run of one graph. A lane whose epoch has fewer batches
+ * sits out, one that has stopped stays as it is. Nothing of a lane depends on the others: the graph always has all lanes (idle ones are
+ * zeros), shapes follow from the lane's own rows, and lanes never mix in it.
+ */
+import * as Effect from "effect/Effect"
+import { type Random, stream } from "../math/random.ts"
+import type { OpenColumn, Vectors } from "../schemas/column.ts"
+import { batchRows, type Chunk, epochBatches, validationChunks } from "./batches.ts"
+import { initial, shapes } from "./head.ts"
+import { names, type Objective } from "./objective.ts"
+import { allocate, type Optimiser } from "./optimiser.ts"
+import { type Compiled, type Run, sizeOf } from "./program.ts"
+
+/** Variants that one graph runs. */
+export const lanes = 8
+
+/** A batch of one lane as the host sees it: the rows that are present, by column, in place. */
+export type Rows = Readonly<Record<string, Int32Array | Float32Array>>
+
+export interface Variant {
+  readonly embeddings: Vectors
+  /** Rows to train on, and to validate on. */
+  readonly train: Int32Array
+  readonly val: Int32Array
+  /** The objective's columns. Those that are not there are filled with `absent` and are `select`'s to write. */
+  readonly columns: Readonly<Record<string, OpenColumn>>
+  readonly absent: Readonly<Record<string, number>>
+  /** The objective's numbers. */
+  readonly scalars: Readonly<Record<string, number>>
+  readonly optimiser: Optimiser
+  readonly rate: number
+  readonly momentum: number
+  readonly epochs: number
+  /** Stop after so many epochs without a better validation loss; 0: never. */
+  readonly patience: number
+  readonly seed: number
+  /** Changes a training batch in place before it is seen: selection. Validation batches are taken whole. */
+  readonly select?: (rows: Rows, random: () => Random) => void
+}
+
+export interface Trained {
+  readonly weights: Readonly<Record<string, Float32Array>>
+  /** One entry an epoch; NaN: no validation rows. */
+  readonly history: ReadonlyArray<{ readonly step: number; readonly trainLoss: number; readonly valLoss: number }>
+}
+
+/** Compiles an objective for batches of so many rows. */
+export type Compile = (rows: number, gradients: boolean) => Promise<Compiled>
+
+export interface FitOptions {
+  readonly objective: Objective
+  readonly compile: Compile
+  /** Batch size asked for. */
+  readonly batch: number
+  /** The loss leaves out rows that are not present. */
+  readonly masked: boolean
+  readonly progress: (done: number, total: number) => Effect.Effect<void>
+}
+
+/** The buffers of one compiled program: fed lane by lane, run for all. */
+const frame = (objective: Objective, rows: number, shared: Readonly<Record<string, Float32Array | Int32Array>>, compiled: Compiled) => {
+  const { width } = objective.head
+  const x = new Float32Array(lanes * rows * width), present = new Float32Array(lanes * rows), loss = new Float32Array(lanes)
+  const columns = Object.entries(objective.columns).map(([name, { dtype, shape }]) => {
+    const size = sizeOf(shape), length = lanes * rows * size
+    return { name, size, values: dtype === "int32" ? new Int32Array(length) : new Float32Array(length) }
+  })
+  const run: Run = compiled.bind({
+    ...shared,
+    [names.x]: x,
+    [names.present]: present,
+    [names.loss]: loss,
+    ...Object.fromEntries(columns.map(({ name, values }) => [names.column(name), values]))
+  })
+  const held = Array<Int32Array | undefined>(lanes).fill(undefined)
+  return {
+    loss,
+    run,
+    /** Puts these rows of a variant into a lane; returns them as `select` gets them. */
+    feed: (lane: number, { absent, columns: given, embeddings }: Variant, chosen: Int32Array): Rows => {
+      const n = chosen.length, at = lane * rows, here: Record<string, Int32Array | Float32Array> = {}
+      for (let i = 0; i < n; i++) x.set(embeddings.values.subarray(chosen[i]! * width, (chosen[i]! + 1) * width), (at + i) * width)
+      x.fill(0, (at + n) * width, (at + rows) * width)
+      present.fill(1, at, at + n).fill(0, at + n, at + rows)
+      for (const { name, size, values } of columns) {
+        const from = given[name], own = values.subarray(at * size, (at + rows) * size)
+        const source = from === undefined ? undefined : "width" in from ? from.values : from
+        if (source === undefined) own.fill(absent[name] ?? 0, 0, n * size)
+        else for (let i = 0; i < n; i++) for (let k = 0; k < size; k++) own[i * size + k] = source[chosen[i]! * size + k]!
+        own.fill(values instanceof Int32Array ? -1 : 0, n * size)
+        here[name] = own.subarray(0, n * size)
+      }
+      held[lane] = undefined
+      return here
+    },
+    holds: (lane: number, chosen: Int32Array) => held[lane] === chosen,
+    hold: (lane: number, chosen: Int32Array) => {
+      held[lane] = chosen
+    }
+  }
+}
+type Frame = ReturnType<typeof frame>
+
+/** Trains up to `lanes` variants that have training batches of one size. */
+const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch, compile, masked, objective }: FitOptions) => {
+  const parameters = shapes(objective.head)
+  const memory = allocate(parameters, lanes)
+  const scalars = Object.fromEntries(objective.scalars.map((name) => [name, new Float32Array(lanes)]))
+  const shared = { ...memory.weights, ...Object.fromEntries(Object.entries(scalars).map(([name, values]) => [names.scalar(name), values])) }
+  const gradients = Object.fromEntries(Object.entries(memory.gradients).map(([name, values]) => [names.gradient(name), values]))
+  const training = frame(objective, size, { ...shared, ...gradients }, await compile(size, true))
+  const runs = variants.map((variant, lane) => {
+    for (const [name, values] of Object.entries(scalars)) values[lane] = variant.scalars[name]!
+    for (const [name, shape] of Object.entries(parameters)) {
+      memory.weights[name]!.set(initial(shape, stream(variant.seed, "initial", name)), lane * sizeOf(shape))
+    }
+    return { variant, lane, chunks: validationChunks(variant.val, batch, masked), history: [] as Array<Trained["history"][number]>, steps: 0, best: Infinity, kept: false, bestEpoch: 0, done: variant.epochs === 0 }
+  })
+  const validation = new Map<number, Frame>()
+  for (const rows of new Set(runs.flatMap(({ chunks }) => chunks.map((chunk) => chunk.size)))) {
+    validation.set(rows, frame(objective, rows, shared, await compile(rows, false)))
+  }
+
+  const train = async (epoch: number): Promise<ReadonlyArray<number>> => {
+    const sums = runs.map(() => 0)
+    const plans = runs.map(({ done, variant }) => done ? [] : epochBatches(variant.train, size, masked, variant.seed, epoch))
+    for (let step = 0; step < Math.max(...plans.map((plan) => plan.length)); step++) {
+      const active = runs.filter(({ lane }) => plans[lane]![step] !== undefined)
+      for (const { lane, variant } of active) {
+        const rows = training.feed(lane, variant, plans[lane]![step]!)
+        variant.select?.(rows, () => stream(variant.seed, "select", epoch, step))
+      }
+      await training.run(active.map(({ lane }) => lane))
+      for (const run of active) {
+        sums[run.lane]! += training.loss[run.lane]!
+        run.steps++
+        memory.step(run.lane, { optimiser: run.variant.optimiser, rate: run.variant.rate, momentum: run.variant.momentum, count: run.steps })
+      }
+    }
+    return sums.map((sum, lane) => sum / plans[lane]!.length)
+  }
+  const validate = async (): Promise<ReadonlyArray<number>> => {
+    const sums = runs.map(() => 0)
+    for (let i = 0; i < Math.max(...runs.map(({ chunks }) => chunks.length)); i++) {
+      const active = runs.filter(({ chunks, done }) => !done && i < chunks.length)
+      for (const [rows, here] of Map.groupBy(active, ({ chunks }) => chunks[i]!.size)) {
+        const { feed, hold, holds, loss, run } = validation.get(rows)!
+        for (const { chunks, lane, variant } of here) {
+          const chunk: Chunk = chunks[i]!
+          if (holds(lane, chunk.rows)) continue
+          feed(lane, variant, chunk.rows)
+          hold(lane, chunk.rows)
+        }
+        await run(here.map(({ lane }) => lane))
+        for (const { chunks, lane } of here) sums[lane]! += loss[lane]! * chunks[i]!.rows.length
+      }
+    }
+    return sums.map((sum, lane) => runs[lane]!.variant.val.length === 0 ? NaN : sum / runs[lane]!.variant.val.length)
+  }
+  return {
+    running: () => runs.some(({ done }) => !done),
+    epoch: async (epoch: number): Promise<void> => {
+      const trainLoss = await train(epoch), valLoss = await validate()
+      for (const run of runs) {
+        if (run.done) continue
+        run.history.push({ step: run.steps, trainLoss: trainLoss[run.lane]!, valLoss: valLoss[run.lane]! })
+        if (valLoss[run.lane]! < run.best) {
+          run.best = valLoss[run.lane]!
+          run.bestEpoch = epoch
+          run.kept = true
+          memory.keep(run.lane)
+        }
+        const { epochs, patience, val } = run.variant
+        run.done = epoch >= epochs || (patience > 0 && val.length > 0 && epoch - run.bestEpoch >= patience)
+      }
+    },
+    result: (): ReadonlyArray<Trained> => runs.map(({ history, kept, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history }))
+  }
+}
+
+/**
+ * Trains variants, in their order. Each keeps the weights of its best validation loss (strictly better than all before), or the last ones
+ * where it has no validation rows.
+ */
+export const fit = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<Variant>, options: FitOptions, failed: (cause: unknown) => E) {
+  const results = Array<Trained | undefined>(variants.length).fill(undefined)
+  const total = variants.reduce((most, { epochs }) => Math.max(most, epochs), 0)
+  const attempt = <A>(work: () => Promise<A>) => Effect.tryPromise({ try: work, catch: failed })
+  const sizes = Map.groupBy(variants.keys(), (i) => batchRows(options.batch, variants[i]!.train.length, options.masked))
+  for (const [size, all] of sizes) {
+    for (let from = 0; from < all.length; from += lanes) {
+      const group = all.slice(from, from + lanes)
+      const training = yield* attempt(() => fitAlike(group.map((i) => variants[i]!), size, options))
+      for (let epoch = 1; training.running(); epoch++) {
+        yield* attempt(() => training.epoch(epoch))
+        // A hundred reports are enough: an epoch may take a millisecond.
+        if (Math.floor(100 * epoch / total) > Math.floor(100 * (epoch - 1) / total)) yield* options.progress(epoch, total)
+      }
+      for (const [k, trained] of training.result().entries()) results[group[k]!] = trained
+    }
+  }
+  return results.map((trained) => trained!)
+})

@@ -1,0 +1,213 @@
+/**
+ * A stage that trains a projection with a loss of one's own, out of a few lines of tfjs. The loss is written once, for one variant; it is
+ * differentiated by tfjs, runs on either engine (see `program.ts`), and eight siblings (folds, seeds, cells that differ in numbers) train at once.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Annotations, Embeddings, History, type OpenColumn, Split, Stage, type Vectors, Weights } from "outcrop"
+import type { Random } from "../math/random.ts"
+import { fit, lanes, type Rows, type Variant } from "./fit.ts"
+import { type Head, project, shapes } from "./head.ts"
+import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
+import { type Batch, type Objective, programOf } from "./objective.ts"
+import { onnxEngine } from "./onnx-engine.ts"
+import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
+import { type Settings, settings } from "./settings.ts"
+import type { Tf } from "./tfjs.ts"
+import { tfjsEngine } from "./tfjs-engine.ts"
+
+export type { Batch, Lifted, Rows, Tf }
+
+/** A loss's own parameters as it gets them: numbers are scalars of the graph, except below the names in `S`. */
+export type Seen<P, S> = { readonly [K in keyof P]: K extends S ? P[K] : Lifted<P[K]> }
+
+/** What makes a training stage. `P` are its own parameters, `S` the names of those that stay numbers in the loss. */
+export interface Specification<F extends Schema.Struct.Fields, P, S extends keyof P & string> {
+  readonly name: `train/${string}`
+  readonly version: number
+  readonly summary: string
+  /** The loss's own parameters, beside those of every training (`out`, `rate`, `batch`, ...; see `settings.ts`). */
+  readonly with: F
+  /** Parameters whose numbers shape the graph (a count of neighbours, say): the loss gets them as numbers, and variants that differ in them do not share a graph. */
+  readonly fixed?: ReadonlyArray<S>
+  /** The annotation columns that the loss reads, by its parameters. Without it: none. */
+  readonly annotations?: (parameters: P) => ReadonlyArray<string>
+  /** The loss leaves out rows with `present` 0. Otherwise it is given whole batches only, and a short last one is dropped. */
+  readonly masked?: boolean
+  /** The loss does not change when all projections move together; see `Head.bias`. */
+  readonly translationInvariant?: boolean
+  /** The loss of a batch, one number. Every number among the parameters is a scalar of the graph; texts and booleans are themselves. */
+  readonly loss: (tf: Tf, batch: Batch, parameters: Seen<P, S>) => ReturnType<Objective["loss"]>
+  /** Changes each training batch in place before the loss sees it; validation batches are taken whole. */
+  readonly select?: (rows: Rows, parameters: P, random: () => Random) => void
+  /** Columns [rows] float32 that only `select` writes, with the value they have where nothing is selected (in validation). */
+  readonly working?: (parameters: P) => Readonly<Record<string, number>>
+}
+
+const engines: Readonly<Record<string, Engine>> = { onnx: onnxEngine, tfjs: tfjsEngine }
+/** Rows that are projected at a time. */
+const rowsAtOnce = 256
+
+const failed = (name: string) => (cause: unknown): Stage.StageError =>
+  cause instanceof Stage.StageError ? cause : new Stage.StageError({ message: `${name}: ${cause instanceof Error ? cause.message : String(cause)}` })
+
+const inputOf = (column: OpenColumn): Input => "width" in column ? { dtype: "float32", shape: [column.width] } : { dtype: column instanceof Int32Array ? "int32" : "float32", shape: [] }
+
+/**
+ * Declares a training stage: needs embeddings, the annotations that the loss asks for and, optionally, a split; learns the projection's
+ * weights and a history; gives the projected embeddings of all rows. Without a split all rows train and none validate.
+ */
+export const make = <const F extends Schema.Struct.Fields, const S extends keyof Schema.Struct<F>["Type"] & string = never>(
+  specification: Specification<F, Schema.Struct<F>["Type"], S>
+): Stage.Stage => {
+  type Own = Schema.Struct<F>["Type"]
+  type Parameters = Settings & Own
+  const { annotations: columnsRead = () => [], fixed = [], loss, masked = false, name, select, translationInvariant = false, working = () => ({}) } = specification
+  const taken = Object.keys(specification.with).filter((key) => key in settings)
+  if (taken.length > 0) throw new Error(`${name}: every training has a parameter ${taken.join(", ")}; give the loss's own another name`)
+
+  const own = (parameters: Parameters): object => Object.fromEntries(Object.keys(specification.with).map((key) => [key, Reflect.get(parameters, key)]))
+  const headOf = ({ hidden, normalize, out }: Parameters, width: number): Head => ({ width, hidden, out, normalize, bias: !(translationInvariant && !normalize) })
+  const alike = (parameters: Parameters) => [parameters.out, parameters.hidden, parameters.normalize, parameters.batch, replaceNumbers(own(parameters), fixed, () => "number")]
+
+  const compiled = new Map<string, Promise<Compiled>>()
+  /** Compiles once in a worker's life; what failed is tried anew. */
+  const cached = (key: unknown, make: () => Promise<Compiled>): Promise<Compiled> => {
+    const text = JSON.stringify(key), known = compiled.get(text)
+    if (known !== undefined) return known
+    const made = make()
+    compiled.set(text, made)
+    made.catch(() => compiled.delete(text))
+    return made
+  }
+  const backend = Effect.gen(function*() {
+    const { name: engineName } = yield* Stage.Backend
+    const engine = engines[engineName]
+    if (engine === undefined) return yield* new Stage.StageError({ message: `${name}: there is no backend "${engineName}"; there are ${Object.keys(engines).join(" and ")}` })
+    return { engine, engineName }
+  })
+
+  const variantOf = (inputs: { readonly embeddings: { readonly embedding: Vectors; readonly rows: number }; readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>> } | undefined; readonly split: { readonly split: ReadonlyArray<string> } | undefined }, parameters: Parameters): Variant => {
+    const { embeddings, annotations, split } = inputs
+    const rows = Int32Array.from({ length: embeddings.rows }, (_, i) => i)
+    const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
+    if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${embeddings.rows === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
+    const columns = Object.fromEntries(columnsRead(parameters).map((column) => {
+      const values = annotations?.open[column]
+      if (values === undefined) throw new Stage.StageError({ message: `${name}: there is no annotation column ${column}; there are ${Object.keys(annotations?.open ?? {}).join(", ") || "none"}` })
+      return [column, values] as const
+    }))
+    return {
+      embeddings: embeddings.embedding,
+      train,
+      val: split === undefined ? new Int32Array(0) : rows.filter((row) => split.split[row] === "val"),
+      columns,
+      absent: working(parameters),
+      scalars: numbersOf(own(parameters), fixed),
+      optimiser: parameters.optimizer,
+      rate: parameters.rate,
+      momentum: parameters.momentum,
+      epochs: parameters.epochs,
+      patience: parameters.patience,
+      seed: parameters.seed,
+      ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
+    }
+  }
+  const objectiveOf = ({ absent, columns, embeddings, scalars }: Variant, parameters: Parameters): Objective => ({
+    name,
+    head: headOf(parameters, embeddings.width),
+    columns: {
+      ...Object.fromEntries(Object.entries(columns).map(([column, values]) => [column, inputOf(values)])),
+      ...Object.fromEntries(Object.keys(absent).map((column) => [column, { dtype: "float32", shape: [] } as const]))
+    },
+    scalars: Object.keys(scalars),
+    loss: (tf, batch, scalar) => loss(tf, batch, replaceNumbers(own(parameters), fixed, scalar) as Seen<Own, S>)
+  })
+
+  return Stage.make({
+    name,
+    version: specification.version,
+    summary: specification.summary,
+    with: Schema.Struct<Schema.Struct.Fields>({ ...settings, ...specification.with }),
+    needs: {
+      embeddings: Stage.needs(Embeddings),
+      annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), columnsRead), (parameters: Own) => columnsRead(parameters).length > 0),
+      split: Stage.optional(Stage.needs(Split))
+    },
+    gives: { embeddings: Embeddings },
+    learns: { weights: Weights, history: History },
+    validates: true,
+    backends: ["onnx", "tfjs"],
+    siblings: {
+      most: lanes,
+      alike: (parameters) => alike(parameters as Parameters),
+      same: ["embeddings"],
+      fit: Effect.fn(`${name}.fit`)(function*(members) {
+        const { engine, engineName } = yield* backend
+        const report = yield* Stage.Report
+        const variants = yield* Effect.try({
+          try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
+          catch: failed(name)
+        })
+        const first = variants[0], parameters = members[0]?.parameters as Parameters | undefined
+        if (first === undefined || parameters === undefined) return []
+        const objective = objectiveOf(first, parameters)
+        const results = yield* fit(variants, {
+          objective,
+          compile: (rows, gradients) => cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients))),
+          batch: parameters.batch,
+          masked,
+          progress: report.progress
+        }, failed(name))
+        const layout = Object.entries(shapes(objective.head))
+        return results.map(({ history, weights }) => ({
+          weights: {
+            layer: layout.map(([layer]) => layer),
+            shape: layout.map(([, shape]) => Float64Array.from(shape)),
+            values: layout.map(([layer]) => Float64Array.from(weights[layer]!))
+          },
+          history: {
+            epoch: Int32Array.from(history, (_, i) => i + 1),
+            step: Int32Array.from(history, ({ step }) => step),
+            train_loss: Float64Array.from(history, ({ trainLoss }) => trainLoss),
+            val_loss: Float64Array.from(history, ({ valLoss }) => valLoss)
+          }
+        }))
+      })
+    },
+    apply: Effect.fn(`${name}.apply`)(function*({ weights }, { embeddings }, parameters) {
+      const { engine, engineName } = yield* backend
+      const { embedding, rows, sample_id, view } = embeddings
+      const head = headOf(parameters as Parameters, embedding.width)
+      const learned = Object.fromEntries(weights.layer.map((layer, i) => [layer, Float32Array.from(weights.values[i]!)]))
+      const lost = Object.keys(learned).find((layer) => !learned[layer]!.every(Number.isFinite))
+      if (lost !== undefined) {
+        return yield* new Stage.StageError({ message: `${name}: the training diverged (${lost} is not finite); lower the rate, now ${(parameters as Parameters).rate}, and see the history for when` })
+      }
+      const values = yield* Effect.tryPromise({ try: () => projectAll(engine, engineName, head, learned, embedding, rows), catch: failed(name) })
+      return { embeddings: { sample_id, view, embedding: { width: head.out, values } } }
+    })
+  })
+
+  async function projectAll(engine: Engine, engineName: string, head: Head, weights: Readonly<Record<string, Float32Array>>, { values, width }: Vectors, rows: number): Promise<Float32Array> {
+    const parameters = shapes(head)
+    const program = await cached([engineName, "project", head], () => engine.compile({
+      name,
+      lanes: 1,
+      inputs: { x: { dtype: "float32", shape: [rowsAtOnce, width] }, ...Object.fromEntries(Object.entries(parameters).map(([layer, shape]) => [layer, { dtype: "float32" as const, shape }])) },
+      body: (tf, inputs) => ({ z: project(tf, head, inputs, inputs["x"]!) })
+    }))
+    for (const [layer, shape] of Object.entries(parameters)) {
+      if (weights[layer]?.length !== sizeOf(shape)) throw new Stage.StageError({ message: `${name}: the weights have ${weights[layer]?.length ?? "no"} values for ${layer}, where embeddings of width ${width} need ${sizeOf(shape)}` })
+    }
+    const x = new Float32Array(rowsAtOnce * width), z = new Float32Array(rowsAtOnce * head.out), out = new Float32Array(rows * head.out)
+    const run = program.bind({ x, z, ...weights })
+    for (let from = 0; from < rows; from += rowsAtOnce) {
+      const to = Math.min(rows, from + rowsAtOnce)
+      x.set(values.subarray(from * width, to * width))
+      await run([0])
+      out.set(z.subarray(0, (to - from) * head.out), from * head.out)
+    }
+    return out
+  }
+}

@@ -1,0 +1,109 @@
+import * as Schema from "effect/Schema"
+import { describe, expect, it } from "vitest"
+import { Stage, stream } from "outcrop"
+import { Train } from "outcrop/train"
+import { type Data, fit, fitAll, parametersOf, run, inputsOf, synthetic } from "../stages/train/training.ts"
+
+const failure = (work: Promise<unknown>) => work.then(() => "it went through", (cause: Error) => cause.message)
+const difference = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0)
+
+/** Regression onto a target vector: least squares of the first k outputs, a loss whose optimum is known. */
+const regression = Train.make({
+  name: "train/regression",
+  version: 1,
+  summary: "least squares onto the column `target`",
+  with: { weight: Stage.withDefault(Schema.Finite, 1), outputs: Stage.withDefault(Schema.Int, 2), kind: Stage.withDefault(Schema.Literals(["squared", "absolute"]), "squared") },
+  fixed: ["outputs"],
+  annotations: () => ["target"],
+  loss: (tf, { annotations, z }, { kind, outputs, weight }) => {
+    const error = tf.sub(tf.slice(z, [0, 0], [z.shape[0], outputs]), annotations["target"]!)
+    return tf.mul(weight, tf.mean(kind === "squared" ? tf.square(error) : tf.abs(error)))
+  }
+})
+const draw = stream(0, "regression"), truth = Array.from({ length: 12 }, () => draw.normal())
+const x = Float32Array.from({ length: 64 * 6 }, () => draw.normal())
+const target = Float32Array.from({ length: 128 }, (_, i) => truth.reduce((sum, w, k) => k % 2 === i % 2 ? sum + w * x[Math.floor(i / 2) * 6 + Math.floor(k / 2)]! : sum, 0.5))
+const data: Data = { width: 6, x, annotations: { target: { width: 2, values: target } } }
+
+describe("a loss in a few lines", () => {
+  it("learns what it asks for, the bias too", async () => {
+    const { history, weights } = await fit(regression, data, { out: 2, rate: 0.05, epochs: 200, batch: 16 })
+    expect(history.train_loss.at(-1)).toBeLessThan(1e-6)
+    expect(difference(weights["layer1.weight"]!, truth)).toBeLessThan(1e-2)
+    expect(difference(weights["layer1.bias"]!, [0.5, 0.5])).toBeLessThan(1e-2)
+  })
+
+  it("its numbers are scalars of the graph: siblings differ in them; those that are fixed, and texts, are not", async () => {
+    const alike = (given: Readonly<Record<string, unknown>>) => JSON.stringify(regression.siblings!.alike(parametersOf(regression, given)))
+    expect(alike({ weight: 3 })).toBe(alike({}))
+    expect(alike({ outputs: 1 })).not.toBe(alike({}))
+    expect(alike({ kind: "absolute" })).not.toBe(alike({}))
+    const [one, three] = await fitAll(regression, [1, 3].map((weight) => ({ data, with: { out: 2, weight, optimizer: "sgd", momentum: 0, rate: 1e-3, epochs: 1, batch: 64 } })))
+    expect(three!.history.train_loss[0]).toBeCloseTo(3 * one!.history.train_loss[0]!, 5)
+  })
+
+  it("one that is not masked sees whole batches; a short last one is dropped, unless it is the only one", async () => {
+    const seen: Array<number> = []
+    const counting = Train.make({
+      name: "train/counting", version: 1, summary: "", with: {}, annotations: () => ["target"],
+      loss: (tf, { present, z }) => {
+        seen.push(z.shape[0])
+        return tf.add(tf.sum(tf.square(z)), tf.sum(present))
+      }
+    })
+    const { history } = await fit(counting, data, { out: 2, batch: 24, epochs: 2 })
+    expect([...history.step]).toEqual([2, 4])
+    expect(seen).toEqual([24])
+    await fit(counting, data, { out: 2, batch: 100, epochs: 1 })
+    expect(seen).toEqual([24, 64])
+  })
+
+  it("a masked one is told which rows are samples", async () => {
+    const masked = Train.make({
+      name: "train/masked", version: 1, summary: "", with: {}, annotations: () => ["class"], masked: true,
+      loss: (tf, { annotations, present, z }) => tf.add(tf.sum(tf.mul(tf.sum(tf.square(z), 1), present)), tf.add(tf.mul(tf.sum(present), 1000), tf.sum(tf.cast(tf.equal(annotations["class"]!, -1), "float32"))))
+    })
+    const { history } = await fit(masked, { ...data, annotations: { class: new Int32Array(64) } }, { out: 2, batch: 40, epochs: 1, rate: 1e-9 })
+    // Batches of 40 and 24 samples, 16 rows of padding without a class.
+    expect(Math.round((history.train_loss[0]! * 2 - 16) / 1000)).toBe(64)
+  })
+
+  it("a new graph is made once for each shape, not for each call", async () => {
+    let traces = 0
+    const counted = Train.make({
+      name: "train/counted", version: 1, summary: "", with: { weight: Schema.Finite },
+      loss: (tf, { z }, { weight }) => {
+        traces++
+        return tf.mul(weight, tf.sum(tf.square(z)))
+      }
+    })
+    for (const weight of [1, 2, 3]) await fit(counted, data, { weight, out: 2, epochs: 1 })
+    expect(traces).toBe(1)
+    await fit(counted, data, { weight: 1, out: 3, epochs: 1 })
+    expect(traces).toBe(2)
+  })
+
+  it("without annotations no annotation port is read", () => {
+    const unsupervised = Train.make({ name: "train/unsupervised", version: 1, summary: "", with: {}, loss: (tf, { z }) => tf.sum(tf.square(z)) })
+    const reads = unsupervised.needs["annotations"]!.when as (parameters: unknown) => boolean
+    expect(reads(parametersOf(unsupervised, {}))).toBe(false)
+    expect((regression.needs["annotations"]!.when as (parameters: unknown) => boolean)(parametersOf(regression, {}))).toBe(true)
+  })
+})
+
+describe("a loss that does not work", () => {
+  const broken = (loss: Parameters<typeof Train.make>[0]["loss"]) => Train.make({ name: "train/broken", version: 1, summary: "", with: {}, loss })
+  const fitting = (stage: Stage.Stage) => failure(run(stage.siblings!.fit([{ inputs: inputsOf(synthetic(16, 4)), parameters: parametersOf(stage, { epochs: 1 }) }])))
+  it("an operation that cannot be traced", async () => {
+    expect(await fitting(broken((tf, { z }) => tf.sum(tf.atan2(z, z))))).toBe("train/broken: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; run it with --backend tfjs, or write the loss without it")
+  })
+  it("one that does not depend on the projection", async () => {
+    expect(await fitting(broken((tf) => tf.scalar(1)))).toMatch(/^train\/broken: the loss cannot be traced to ONNX: Cannot compute gradient of y=f\(x\) with respect to x/)
+  })
+  it("one that is not a single number", async () => {
+    expect(await fitting(broken((tf, { z }) => tf.sum(z, 1)))).toMatch(/^train\/broken: /)
+  })
+  it("a parameter that every training has", () => {
+    expect(() => Train.make({ name: "train/clash", version: 1, summary: "", with: { rate: Schema.Finite }, loss: (tf, { z }) => tf.sum(z) })).toThrow("train/clash: every training has a parameter rate; give the loss's own another name")
+  })
+})
