@@ -24,6 +24,9 @@ const schema = `
   create table if not exists addresses (pipeline text not null, address text not null, key text not null, previous text, primary key (pipeline, address)) without rowid;
 `
 
+/** Version of the tables above; an index of another version is made anew from the store. */
+const layout = 1
+
 /** What the index tells of an action: enough to go on without opening the document. */
 export class Entry {
   readonly key: string
@@ -75,7 +78,7 @@ export class Index {
         if (fresh) fill(index)
         return index
       } catch (cause) {
-        if (!/malformed|not a database|corrupt/i.test(String(cause))) throw cause
+        if (!/malformed|not a database|corrupt|other layout/i.test(String(cause))) throw cause
         for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(path + suffix, { force: true })
         const index = Index.#connect(path, store)
         fill(index)
@@ -88,7 +91,12 @@ export class Index {
     const db = new DatabaseSync(path)
     db.exec("pragma busy_timeout = 60000")
     db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536; pragma mmap_size = 1073741824")
-    db.exec(schema)
+    const found = Number(db.prepare("pragma user_version").get()!["user_version"])
+    if (found !== layout && db.prepare("select 1 from sqlite_master").get() !== undefined) {
+      db.close()
+      throw new Error("an index of other layout")
+    }
+    db.exec(`${schema}; pragma user_version = ${layout}`)
     return new Index(db, store)
   }
 

@@ -17,8 +17,8 @@ import { type Done, WorkFailed } from "./pool.ts"
 import type { InputTable, Job, MemberResult } from "./protocol.ts"
 import { embeddingColumns, type Tables } from "./tables.ts"
 
-/** Rows in one call of a worker: small enough to lose little, large enough to decode a scene once for many windows. */
-const chunkRows = 64
+/** Rows in one call of a worker: small enough to lose little; windows of one scene stay together up to the second bound, so it is decoded once. */
+const chunkRows = 64, sceneRows = 256
 
 export interface RowCounts {
   readonly embedded: number
@@ -82,16 +82,14 @@ export const embedder = (options: {
         keys.forEach((key, row) => {
           if (!missing.has(hex[row]!) && cache.index.row(key) === undefined) missing.set(hex[row]!, row)
         })
-        const rows = byScene([...missing.values()], samples)
-        const size = Math.max(1, Math.min(chunkRows, Math.ceil(rows.length / (2 * jobs))))
-        const chunks = Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.subarray(i * size, (i + 1) * size))
+        const chunks = chunksOf([...missing.values()], samples, jobs)
         let done = 0
         yield* Effect.forEach(chunks, (chunk) => Effect.map(call({ ...job, task: "embed", learned, rows: chunk }, () => {}), ({ results, vectors }) => {
           keepSegment(cache.store, cache.index, Array.from(chunk, (row) => keys[row]!), vectors!)
           for (const text of results[0]!.notices) if (!notices.includes(text)) notices.push(text)
           done += chunk.length
           embedded += chunk.length
-          onProgress(done, rows.length)
+          onProgress(done, missing.size)
         }), { concurrency: jobs, discard: true })
         const places = keys.map((key) => cache.index.row(key)!)
         const vectors = gather(cache.store, cache.index, places)
@@ -126,10 +124,19 @@ const outputOf = (node: Node, port: string, input: InputTable): Output => {
   return { table: input.table, rows: 0, columns: {}, metadata: input.metadata ?? {}, blob: input.blob, bytes: 0, kept: "blob" }
 }
 
-/** Rows ordered so that windows of one scene lie together. */
-const byScene = (rows: ReadonlyArray<number>, samples: Table): Int32Array => {
+/** The rows in chunks, windows of one scene next to each other. */
+const chunksOf = (rows: ReadonlyArray<number>, samples: Table, jobs: number): Array<Int32Array> => {
   const assets = samples.columns.get("assets")?.column as ColumnTypes["assets"] | undefined
-  if (assets === undefined) return Int32Array.from(rows)
-  const scene = (row: number) => assets[row]![0]?.digest ?? ""
-  return Int32Array.from([...rows].sort((a, b) => scene(a) < scene(b) ? -1 : scene(a) > scene(b) ? 1 : a - b))
+  const scene = (row: number) => assets?.[row]![0]?.digest ?? ""
+  const sorted = [...rows].sort((a, b) => scene(a) < scene(b) ? -1 : scene(a) > scene(b) ? 1 : a - b)
+  const size = Math.max(1, Math.min(chunkRows, Math.ceil(rows.length / (2 * jobs))))
+  const chunks: Array<Int32Array> = []
+  let begin = 0
+  for (let i = 1; i <= sorted.length; i++) {
+    const length = i - begin
+    if (i < sorted.length && (length < size || (length < sceneRows && scene(sorted[i]!) === scene(sorted[i - 1]!)))) continue
+    chunks.push(Int32Array.from(sorted.slice(begin, i)))
+    begin = i
+  }
+  return chunks
 }

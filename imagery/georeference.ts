@@ -1,0 +1,46 @@
+/** Where an image lies on the earth, and longitude and latitude of its pixels. */
+
+/**
+ * An axis-parallel grid in a coordinate reference system: pixel (x, y), counted from the outer corner of the first pixel, lies at
+ * `origin + (x, y) * resolution`. Units are those of the CRS (metres, or degrees for EPSG:4326); resolution[1] is negative where north is up.
+ */
+export interface GeoReference {
+  /** EPSG code; NaN: not given by code. */
+  readonly epsg: number
+  readonly origin: readonly [x: number, y: number]
+  readonly resolution: readonly [x: number, y: number]
+}
+
+/** PROJ definitions of the reference systems that imagery comes in; proj4 carries no EPSG database. */
+const definition = (epsg: number): string | undefined => {
+  if (epsg === 4326) return "+proj=longlat +datum=WGS84 +no_defs"
+  if (epsg === 3857) return "+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m +nadgrids=@null +no_defs"
+  if (epsg === 3395) return "+proj=merc +lon_0=0 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
+  const zone = epsg % 100
+  if (zone >= 1 && zone <= 60) {
+    if (epsg - zone === 32600) return `+proj=utm +zone=${zone} +datum=WGS84 +units=m +no_defs`
+    if (epsg - zone === 32700) return `+proj=utm +zone=${zone} +south +datum=WGS84 +units=m +no_defs`
+    // NAD83 and ETRS89 differ from WGS84 by less than 2 m
+    if (epsg - zone === 26900 && zone <= 23) return `+proj=utm +zone=${zone} +datum=NAD83 +units=m +no_defs`
+    if (epsg - zone === 25800 && zone >= 28 && zone <= 38) return `+proj=utm +zone=${zone} +ellps=GRS80 +units=m +no_defs`
+  }
+  return undefined
+}
+
+/** Whether `locator` knows a reference system: EPSG 4326, 3857, 3395 and the UTM zones of WGS84, NAD83 and ETRS89. */
+export const knows = (epsg: number): boolean => definition(epsg) !== undefined
+
+/**
+ * A function from pixel coordinates (px from the outer corner of the first pixel, so the centre of a window is `x + width / 2`) to
+ * degrees of WGS84. Both are NaN where the reference system is not known.
+ */
+export const locator = async (geo: GeoReference): Promise<(x: number, y: number) => { readonly lat: number; readonly lon: number }> => {
+  const known = definition(geo.epsg)
+  if (known === undefined) return () => ({ lat: Number.NaN, lon: Number.NaN })
+  const proj4 = (await import("proj4")).default
+  const projection = proj4(known, "+proj=longlat +datum=WGS84 +no_defs")
+  return (x, y) => {
+    const [lon, lat] = projection.forward([geo.origin[0] + x * geo.resolution[0], geo.origin[1] + y * geo.resolution[1]])
+    return { lat: lat!, lon: lon! }
+  }
+}
