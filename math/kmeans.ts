@@ -1,0 +1,120 @@
+/** k-means: Lloyd's iterations from k-means++ starts (Arthur & Vassilvitskii, SODA 2007), the best of several. Exact and deterministic. */
+import type { Matrix } from "./matrix.ts"
+import type { Random } from "./random.ts"
+
+export interface Clustering {
+  /** [k, d] float64, in lexicographic order of the centres, so that the same clusters have the same ids whatever the start was. */
+  readonly centres: Matrix
+  /** Cluster of each row [n]. */
+  readonly labels: Int32Array
+  /** Sum over rows of the squared distance to the row's centre. */
+  readonly inertia: number
+}
+
+const squaredDistance = (x: Matrix, i: number, centres: Matrix, c: number): number => {
+  let sum = 0
+  for (let j = 0; j < x.columns; j++) sum += (x.values[i * x.columns + j]! - centres.values[c * x.columns + j]!) ** 2
+  return sum
+}
+
+/** The nearest centre of each row; of equally near ones the first. */
+export const nearest = (x: Matrix, centres: Matrix): { readonly labels: Int32Array; readonly distances: Float64Array } => {
+  const labels = new Int32Array(x.rows), distances = new Float64Array(x.rows).fill(Infinity)
+  for (let i = 0; i < x.rows; i++) {
+    for (let c = 0; c < centres.rows; c++) {
+      const distance = squaredDistance(x, i, centres, c)
+      if (distance < distances[i]!) {
+        distances[i] = distance
+        labels[i] = c
+      }
+    }
+  }
+  return { labels, distances }
+}
+
+const rowOf = (x: Matrix, i: number): Float64Array => Float64Array.from(x.values.subarray(i * x.columns, (i + 1) * x.columns))
+
+/** k rows of x as centres: the first at random, each further one with a chance that grows with the squared distance to those before. */
+export const plusPlus = (x: Matrix, k: number, random: Random): Matrix => {
+  const values = new Float64Array(k * x.columns)
+  const centres: Matrix = { rows: k, columns: x.columns, values }
+  const distances = new Float64Array(x.rows).fill(Infinity)
+  let chosen = random.integer(x.rows)
+  for (let c = 0; c < k; c++) {
+    values.set(rowOf(x, chosen), c * x.columns)
+    let total = 0
+    for (let i = 0; i < x.rows; i++) {
+      distances[i] = Math.min(distances[i]!, squaredDistance(x, i, centres, c))
+      total += distances[i]!
+    }
+    let left = random.uniform() * total
+    for (let i = 0; i < x.rows; i++) {
+      if (distances[i] === 0) continue
+      chosen = i
+      left -= distances[i]!
+      if (left < 0) break
+    }
+  }
+  return centres
+}
+
+/** Centres in lexicographic order, and each row's label after it. */
+const canonical = (centres: Matrix, labels: Int32Array, inertia: number): Clustering => {
+  const rows = Array.from({ length: centres.rows }, (_, c) => ({ c, centre: rowOf(centres, c) }))
+  rows.sort((a, b) => {
+    const j = a.centre.findIndex((value, j) => value !== b.centre[j])
+    return j < 0 ? a.c - b.c : a.centre[j]! - b.centre[j]!
+  })
+  const values = new Float64Array(centres.values.length), rank = new Int32Array(centres.rows)
+  for (const [at, { c, centre }] of rows.entries()) {
+    values.set(centre, at * centres.columns)
+    rank[c] = at
+  }
+  return { centres: { ...centres, values }, labels: labels.map((c) => rank[c]!), inertia }
+}
+
+/**
+ * Lloyd's iterations from given centres [k, d] until no label changes (at most 300). A cluster that loses its last row takes the row that
+ * is farthest from its own centre, as in scikit-learn.
+ */
+export const lloyd = (x: Matrix, start: Matrix): Clustering => {
+  const { columns: d, rows: n } = x, k = start.rows
+  const values = Float64Array.from(start.values)
+  const centres: Matrix = { rows: k, columns: d, values }
+  let { distances, labels } = nearest(x, centres)
+  for (let iteration = 0; iteration < 300; iteration++) {
+    const counts = new Int32Array(k)
+    for (const label of labels) counts[label]!++
+    for (let c = 0; c < k; c++) {
+      if (counts[c]! > 0) continue
+      let farthest = -1
+      for (let i = 0; i < n; i++) if (counts[labels[i]!]! > 1 && (farthest < 0 || distances[i]! > distances[farthest]!)) farthest = i
+      if (farthest < 0) break
+      counts[labels[farthest]!]!--
+      labels[farthest] = c
+      distances[farthest] = 0
+      counts[c] = 1
+    }
+    values.fill(0)
+    for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) values[labels[i]! * d + j]! += x.values[i * d + j]!
+    for (let c = 0; c < k; c++) for (let j = 0; j < d; j++) values[c * d + j]! /= Math.max(1, counts[c]!)
+    const next = nearest(x, centres)
+    const settled = next.labels.every((label, i) => label === labels[i])
+    labels = next.labels
+    distances = next.distances
+    if (settled) break
+  }
+  return canonical(centres, labels, distances.reduce((sum, distance) => sum + distance, 0))
+}
+
+/** The clustering of least inertia among `restarts` runs from k-means++ starts. Throws a RangeError where there are fewer rows than clusters. */
+export const kmeans = (x: Matrix, k: number, restarts: number, random: Random): Clustering => {
+  if (x.rows < k) throw new RangeError(`${x.rows} rows make no ${k} clusters`)
+  let best: Clustering | undefined
+  for (let run = 0; run < restarts; run++) {
+    const found = lloyd(x, plusPlus(x, k, random))
+    // Runs that differ by rounding alone found the same clusters: keep the first.
+    if (best === undefined || found.inertia < best.inertia * (1 - 1e-12)) best = found
+  }
+  return best!
+}

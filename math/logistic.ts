@@ -1,0 +1,111 @@
+/**
+ * Multinomial logistic regression with an L2 penalty, the linear probe of classes. The objective is scikit-learn's:
+ * C * sum_i w_i * nll_i + 0.5 |coefficients|^2, intercepts free; two classes are one row of coefficients (binomial), more are softmax.
+ */
+import { dot, minimise } from "./lbfgs.ts"
+import type { Matrix } from "./matrix.ts"
+import { productsOf } from "./products.ts"
+
+export interface Logistic {
+  readonly classes: number
+  /** [r, d] row-major, where r is 1 for two classes and the number of classes otherwise. */
+  readonly coefficients: Float64Array
+  /** [r] */
+  readonly intercepts: Float64Array
+}
+export interface LogisticFit extends Logistic {
+  /** Value of the objective, at most 1e-6 (relative) above its minimum. */
+  readonly objective: number
+  readonly evaluations: number
+}
+
+/** Adds the intercepts to the scores z [n, r], in place, and turns them into d nll / d z; gives sum w nll. */
+const lossAndResiduals = (z: Float64Array, intercepts: Float64Array, y: Int32Array, weights: Float64Array | undefined): number => {
+  const r = intercepts.length
+  let loss = 0
+  for (let i = 0; i < y.length; i++) {
+    const at = i * r, weight = weights === undefined ? 1 : weights[i]!
+    if (r === 1) {
+      // Two classes: z is the log odds of class 1.
+      const odds = z[at]! + intercepts[0]!, positive = y[i] === 1
+      const margin = positive ? odds : -odds
+      const tail = Math.exp(-Math.abs(margin))
+      loss += weight * (Math.log1p(tail) + Math.max(0, -margin))
+      const wrong = margin >= 0 ? tail / (1 + tail) : 1 / (1 + tail)
+      z[at] = positive ? -weight * wrong : weight * wrong
+      continue
+    }
+    let top = -Infinity, sum = 0
+    for (let c = 0; c < r; c++) {
+      z[at + c]! += intercepts[c]!
+      if (z[at + c]! > top) top = z[at + c]!
+    }
+    const own = z[at + y[i]!]!
+    for (let c = 0; c < r; c++) sum += z[at + c] = Math.exp(z[at + c]! - top)
+    loss += weight * (Math.log(sum) + top - own)
+    for (let c = 0; c < r; c++) z[at + c]! *= weight / sum
+    z[at + y[i]!]! -= weight
+  }
+  return loss
+}
+
+/**
+ * Fits x [n, d] to class ids y [n] in 0..classes-1 for every C, in the order given; each starts where the one before ended, so an
+ * ascending list costs least. Two classes or more.
+ *
+ * It stops where |gradient|^2 / 2 <= 1e-7 * objective: the objective is 1-strongly convex in the coefficients, so that bounds its distance
+ * to the minimum. Where the products are float32 (large problems) rounding may end it a little earlier.
+ */
+export const fitLogistic = async (x: Matrix, y: Int32Array, classes: number, Cs: ReadonlyArray<number>, weights?: Float64Array): Promise<ReadonlyArray<LogisticFit>> => {
+  const { columns: d } = x, r = classes === 2 ? 1 : classes
+  const products = await productsOf(x, r)
+  const fits: Array<LogisticFit> = []
+  let start: Float64Array = new Float64Array(r * d + r)
+  for (const C of Cs) {
+    const found = await minimise(start, async (point) => {
+      const w = point.subarray(0, r * d)
+      const residuals = await products.scores(w)
+      const loss = lossAndResiduals(residuals, point.subarray(r * d), y, weights)
+      const gradient = new Float64Array(point.length)
+      gradient.set(await products.gradient(residuals))
+      for (let i = 0; i < residuals.length; i += r) for (let c = 0; c < r; c++) gradient[r * d + c]! += residuals[i + c]!
+      let penalty = 0
+      for (let p = 0; p < gradient.length; p++) gradient[p]! *= C
+      for (let p = 0; p < w.length; p++) {
+        gradient[p]! += w[p]!
+        penalty += w[p]! * w[p]!
+      }
+      return { value: C * loss + 0.5 * penalty, gradient }
+    }, ({ gradient, value }) => dot(gradient, gradient) <= 2e-7 * value)
+    start = found.point
+    fits.push({ classes, coefficients: found.point.slice(0, r * d), intercepts: found.point.slice(r * d), objective: found.value, evaluations: found.evaluations })
+  }
+  return fits
+}
+
+/** Probability of each class for each row of x, [n, classes]. */
+export const probabilities = async ({ classes, coefficients, intercepts }: Logistic, x: Matrix): Promise<Float64Array> => {
+  const r = intercepts.length
+  const z = await (await productsOf(x, r)).scores(coefficients), out = new Float64Array(x.rows * classes)
+  for (let i = 0; i < x.rows; i++) {
+    if (r === 1) {
+      const odds = z[i]! + intercepts[0]!, tail = Math.exp(-Math.abs(odds))
+      const more = 1 / (1 + tail), less = tail / (1 + tail)
+      out[i * 2] = odds >= 0 ? less : more
+      out[i * 2 + 1] = odds >= 0 ? more : less
+      continue
+    }
+    let top = -Infinity, sum = 0
+    for (let c = 0; c < r; c++) top = Math.max(top, z[i * r + c]! + intercepts[c]!)
+    for (let c = 0; c < r; c++) sum += out[i * r + c] = Math.exp(z[i * r + c]! + intercepts[c]! - top)
+    for (let c = 0; c < r; c++) out[i * r + c]! /= sum
+  }
+  return out
+}
+
+/** Sample weights that give every class the same sum: n / (classes present * size of the class), scikit-learn's "balanced". */
+export const balancedWeights = (y: Int32Array): Float64Array => {
+  const sizes = new Map<number, number>()
+  for (const id of y) sizes.set(id, (sizes.get(id) ?? 0) + 1)
+  return Float64Array.from(y, (id) => y.length / (sizes.size * sizes.get(id)!))
+}

@@ -1,0 +1,92 @@
+/** What probes report, gathered task by task: the tables of predictions and of metrics. */
+import { type Measure, measureClasses, measureTargets, type Resampling } from "./measure.ts"
+import { type Matrix, takeRows } from "./matrix.ts"
+import { mostProbable } from "./classification.ts"
+import { stream } from "./random.ts"
+
+type Row = Measure & { readonly task: string; readonly split: string }
+
+/** How test metrics get their intervals: bootstrap replicates (0: none), and the seed of their draws. */
+export interface Intervals {
+  readonly bootstrap: number
+  readonly seed: number
+}
+
+/**
+ * Gathers tasks over samples `ids` [n] of `splits` [n]. Metrics are measured on each of `measured` that has rows; those of the test split
+ * come with intervals. Predictions are kept for all rows handed in.
+ */
+export class Scorecard {
+  readonly #metrics: Array<Row> = []
+  readonly #predictions: Array<{ readonly row: number; readonly task: string; readonly truth: Float64Array; readonly predicted: Float64Array; readonly scores: Float32Array }> = []
+  readonly #vocabularies: Record<string, string> = {}
+  readonly #ids: ReadonlyArray<string>
+  readonly #splits: ReadonlyArray<string>
+  readonly #intervals: Intervals
+  readonly #measured: ReadonlyArray<string>
+
+  constructor(ids: ReadonlyArray<string>, splits: ReadonlyArray<string>, intervals: Intervals, measured: ReadonlyArray<string> = ["train", "val", "test"]) {
+    this.#ids = ids
+    this.#splits = splits
+    this.#intervals = intervals
+    this.#measured = measured
+  }
+
+  /** Adds a task of classes: probabilities [rows, classes] of the samples `rows`, and their class ids [rows]. */
+  classes(task: string, rows: Int32Array, truth: Int32Array, probabilities: Float64Array, classes: ReadonlyArray<string>): void {
+    const k = classes.length, predicted = mostProbable(probabilities, k)
+    this.#vocabularies[task] = JSON.stringify(classes)
+    for (const [i, row] of rows.entries()) {
+      const scores = Float32Array.from(probabilities.subarray(i * k, (i + 1) * k))
+      this.#predictions.push({ row, task, truth: Float64Array.of(truth[i]!), predicted: Float64Array.of(predicted[i]!), scores })
+    }
+    this.#measure(task, rows, (places, resampling) =>
+      measureClasses(Int32Array.from(places, (i) => truth[i]!), takeRows({ rows: rows.length, columns: k, values: probabilities }, places).values, classes, resampling))
+  }
+
+  /** Adds a regression: predictions [rows, targets] of the samples `rows` against the truth [rows, targets]. */
+  targets(task: string, rows: Int32Array, truth: Matrix, predicted: Matrix, targets: ReadonlyArray<string>): void {
+    const none = new Float32Array(), k = targets.length
+    for (const [i, row] of rows.entries()) {
+      const of = ({ values }: Matrix) => Float64Array.from(values.subarray(i * k, (i + 1) * k))
+      this.#predictions.push({ row, task, truth: of(truth), predicted: of(predicted), scores: none })
+    }
+    this.#measure(task, rows, (places, resampling) => measureTargets(takeRows(truth, places), takeRows(predicted, places), targets, resampling))
+  }
+
+  #measure(task: string, rows: Int32Array, measure: (places: Int32Array, resampling?: Resampling) => ReadonlyArray<Measure>): void {
+    for (const split of this.#measured) {
+      const places = Int32Array.from(rows.keys()).filter((i) => this.#splits[rows[i]!] === split)
+      if (places.length === 0) continue
+      const { bootstrap, seed } = this.#intervals
+      const resampling = split === "test" && bootstrap > 0 ? { replicates: bootstrap, random: stream(seed, "bootstrap", task) } : undefined
+      this.#metrics.push(...measure(places, resampling).map((measured) => ({ ...measured, task, split })))
+    }
+  }
+
+  /** The tables, as a stage gives them. */
+  tables() {
+    const metrics = this.#metrics, predictions = this.#predictions
+    return {
+      predictions: {
+        sample_id: predictions.map(({ row }) => this.#ids[row]!),
+        split: predictions.map(({ row }) => this.#splits[row]!),
+        task: predictions.map(({ task }) => task),
+        truth: predictions.map(({ truth }) => truth),
+        predicted: predictions.map(({ predicted }) => predicted),
+        scores: predictions.map(({ scores }) => scores),
+        metadata: this.#vocabularies
+      },
+      metrics: {
+        task: metrics.map(({ task }) => task),
+        metric: metrics.map(({ metric }) => metric),
+        class: metrics.map(({ of }) => of),
+        split: metrics.map(({ split }) => split),
+        value: Float64Array.from(metrics, ({ value }) => value),
+        n: Int32Array.from(metrics, ({ n }) => n),
+        ci_low: Float64Array.from(metrics, ({ low }) => low),
+        ci_high: Float64Array.from(metrics, ({ high }) => high)
+      }
+    }
+  }
+}

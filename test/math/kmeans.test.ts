@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest"
+import { kmeans, lloyd, nearest } from "../../math/kmeans.ts"
+import { stream } from "../../math/random.ts"
+import { matrix, oracle, type Rows } from "./oracle.ts"
+
+interface Case {
+  readonly k: number
+  readonly init: Rows
+  readonly centers: Rows
+  readonly inertia: number
+  readonly labels: ReadonlyArray<number>
+}
+const expected = oracle<{ readonly kmeans: { readonly points: Rows; readonly cases: ReadonlyArray<Case> } }>("probes")
+
+/** Whether two labellings are the same up to the names of the labels. */
+const alike = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+  const pairs = new Set(Array.from(a, (label, i) => `${label} ${b[i]}`))
+  return pairs.size === new Set(Array.from(a)).size && pairs.size === new Set(Array.from(b)).size
+}
+
+describe.skipIf(expected === undefined)("Lloyd's iterations against scikit-learn (skipped without the oracles)", () => {
+  for (const [i, { centers, inertia, init, k, labels }] of (expected?.kmeans.cases ?? []).entries()) {
+    it(`${k} clusters from given centres, case ${i}`, () => {
+      const found = lloyd(matrix(expected!.kmeans.points), matrix(init))
+      expect(found.inertia).toBeCloseTo(inertia, 9)
+      expect(alike(found.labels, labels)).toBe(true)
+      const sorted = centers.toSorted((a, b) => a[0]! - b[0]!)
+      for (const [j, value] of sorted.flat().entries()) expect(found.centres.values[j]).toBeCloseTo(value, 9)
+    })
+  }
+})
+
+const clouds = (n: number, means: Rows, seed: number) => {
+  const random = stream(seed, "clouds")
+  return matrix(Array.from({ length: n }, (_, i) => means[i % means.length]!.map((mean) => mean + 0.3 * random.normal())))
+}
+
+describe("kmeans", () => {
+  it("finds clouds that stand apart, and names them the same from any seed", () => {
+    const x = clouds(90, [[5, 0], [0, 0], [0, 5]], 0)
+    for (let seed = 0; seed < 5; seed++) {
+      const { labels } = kmeans(x, 3, 5, stream(seed, "start"))
+      // In the order of the centres: (0, 0), (0, 5), (5, 0) by their first and then second coordinate.
+      expect(new Set(labels.filter((_, i) => i % 3 === 0))).toEqual(new Set([2]))
+      expect(new Set(labels).size).toBe(3)
+    }
+  })
+  it("leaves every row with its nearest centre, and every centre at the mean of its rows", () => {
+    const x = clouds(200, [[0, 0]], 1), { centres, inertia, labels } = kmeans(x, 7, 3, stream(0, "start"))
+    const { distances, labels: near } = nearest(x, centres)
+    expect(labels).toEqual(near)
+    expect(distances.reduce((sum, distance) => sum + distance, 0)).toBeCloseTo(inertia, 12)
+    for (let c = 0; c < 7; c++) {
+      const own = [...labels.keys()].filter((i) => labels[i] === c)
+      expect(own.length).toBeGreaterThan(0)
+      for (let j = 0; j < 2; j++) expect(own.reduce((sum, i) => sum + x.values[i * 2 + j]!, 0) / own.length).toBeCloseTo(centres.values[c * 2 + j]!, 12)
+    }
+  })
+  it("gives an emptied cluster the row that is worst off", () => {
+    // Both starts in one cloud and one far outside: the third centre has no row at first.
+    const { inertia, labels } = lloyd(matrix([[0], [1], [10], [11]]), matrix([[0], [10], [1000]]))
+    expect(new Set(labels).size).toBe(3)
+    expect(inertia).toBeCloseTo(0.5, 12)
+  })
+  it("makes one cluster a row where there are as many, and none where there are fewer rows", () => {
+    expect(kmeans(matrix([[3], [1], [2]]), 3, 1, stream(0, "start")).labels).toEqual(Int32Array.of(2, 0, 1))
+    expect(() => kmeans(matrix([[3], [1]]), 3, 1, stream(0, "start"))).toThrow("2 rows make no 3 clusters")
+  })
+})

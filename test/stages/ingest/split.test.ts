@@ -1,0 +1,178 @@
+import { latLngToCell, gridDisk } from "h3-js"
+import { describe, expect, it } from "vitest"
+import { Annotations, Samples } from "outcrop"
+import * as Tables from "../../../schemas/table.ts"
+import split from "../../../stages/ingest/split.ts"
+import { divide, folderOf } from "./services.ts"
+
+interface Row {
+  readonly id: string
+  readonly label?: string | null
+  readonly labels?: ReadonlyArray<string>
+  readonly location?: string
+  readonly lat?: number
+  readonly lon?: number
+}
+const samplesOf = (rows: ReadonlyArray<Row>) => ({
+  samples: Tables.view(
+    Tables.make(Samples, {
+      sample_id: rows.map(({ id }) => id),
+      assets: rows.map(() => []),
+      label: rows.map(({ label }) => label ?? null),
+      labels: rows.map(({ labels }) => labels ?? []),
+      location: rows.map(({ location }) => location ?? null),
+      lat: Float64Array.from(rows, ({ lat }) => lat ?? Number.NaN),
+      lon: Float64Array.from(rows, ({ lon }) => lon ?? Number.NaN)
+    }),
+    ["sample_id", "label", "labels", "location", "lat", "lon"]
+  )
+})
+const idOf = (i: number) => `s${String(i).padStart(4, "0")}`
+const species = Array.from({ length: 240 }, (_, i): Row => ({ id: idOf(i), label: ["cow", "deer", "horse"][i % 3]!, location: `place-${String(Math.floor(i / 6)).padStart(2, "0")}` }))
+const ports: ReadonlyArray<Row> = ["algiers", "busan", "cartagena", "klang"].flatMap((location, p) => Array.from({ length: 10 + p }, (_, i): Row => ({ id: `${location}/${i}`, label: i % 4 === 0 ? "ship" : "none", location })))
+
+const count = (of: ReadonlyMap<string, string>, part: string, rows: ReadonlyArray<Row>, where: (row: Row) => boolean = () => true) => rows.filter((row) => where(row) && of.get(row.id) === part).length
+
+describe("drawn", () => {
+  it("follows TG-MATL: 70% test, eight folds of the rest, each class even", async () => {
+    const validated = new Map<string, number>()
+    let test: ReadonlyArray<string> | undefined
+    for (let fold = 0; fold < 8; fold++) {
+      const { notices, of } = await divide(split, samplesOf(species), { by: ["label"], test: 0.7, folds: 8, fold })
+      for (const label of ["cow", "deer", "horse"]) {
+        const mine = (row: Row) => row.label === label
+        expect([count(of, "test", species, mine), count(of, "val", species, mine), count(of, "train", species, mine)]).toEqual([56, 3, 21])
+      }
+      const tested = [...of].flatMap(([id, part]) => part === "test" ? [id] : [])
+      expect(tested).toEqual(test ?? tested)
+      test = tested
+      for (const [id, part] of of) if (part === "val") validated.set(id, (validated.get(id) ?? 0) + 1)
+      expect(notices).toEqual([])
+    }
+    expect(validated.size).toBe(72)
+    expect([...validated.values()].every((times) => times === 1)).toBe(true)
+  })
+
+  it("stratifies on class x box label, from annotations joined by id", async () => {
+    // the box labels come in another order than the samples, and one sample has none
+    const ids = species.map(({ id }) => id)
+    const box = Int32Array.from(ids, (_, i) => i === 7 ? -1 : Math.floor(i / 3) % 2)
+    const annotations = Tables.view(Tables.make(Annotations, { sample_id: ids.toReversed(), open: { box: box.toReversed() } }), ["sample_id", "box"])
+    const { notices, of } = await divide(split, { ...samplesOf(species), annotations }, { by: ["label", "box"], test: 0.5 })
+    for (const label of ["cow", "deer", "horse"]) {
+      for (const wanted of [0, 1]) {
+        const rows = species.filter((row, i) => row.label === label && box[i] === wanted)
+        expect(Math.abs(count(of, "test", rows) - rows.length / 2)).toBeLessThan(1)
+      }
+    }
+    expect(notices[0]).toBe("samples without label or box are strata of their own: 1 (s0007)")
+  })
+
+  it("does not draw the same rows for another seed, and the same ones for the same", async () => {
+    const [a, b, c] = await Promise.all([0, 0, 1].map((seed) => divide(split, samplesOf(species), { by: ["label"], seed })))
+    expect(a!.of).toEqual(b!.of)
+    expect(a!.of).not.toEqual(c!.of)
+  })
+
+  it("takes combinations of `labels` as strata", async () => {
+    const rows = Array.from({ length: 40 }, (_, i): Row => ({ id: idOf(i), labels: i % 4 === 0 ? ["water", "bare"] : ["bare"] }))
+    const { of } = await divide(split, samplesOf(rows), { by: ["labels"], test: 0.5 })
+    expect(count(of, "test", rows, ({ labels }) => labels!.length === 2)).toBe(5)
+  })
+
+  it("says which classes are smaller than the folds", async () => {
+    const rows = [...species.slice(0, 30), { id: "rare", label: "moose" }]
+    const { notices } = await divide(split, samplesOf(rows), { by: ["label"], test: 0, folds: 5, fold: 0 })
+    expect(notices).toEqual(["1 of 4 classes have fewer samples than the 5 folds, so some parts lack them: moose (1)"])
+  })
+})
+
+describe("by group", () => {
+  it("leaves one port out at a time, in name order", async () => {
+    for (const [fold, port] of ["algiers", "busan", "cartagena", "klang"].entries()) {
+      const { of } = await divide(split, samplesOf(ports), { group: "location", test: "fold", fold, val: 0.25 })
+      const tested = new Set(ports.filter(({ id }) => of.get(id) === "test").map(({ location }) => location))
+      const validated = new Set(ports.filter(({ id }) => of.get(id) === "val").map(({ location }) => location))
+      expect([...tested]).toEqual([port])
+      expect(validated.size).toBe(1)
+      expect(validated).not.toContain(port)
+      expect(count(of, "test", ports)).toBe(ports.filter(({ location }) => location === port).length)
+    }
+  })
+
+  it("takes named groups", async () => {
+    const { of } = await divide(split, samplesOf(ports), { group: "location", test: { groups: ["klang"] }, val: { groups: ["busan", "algiers"] } })
+    for (const { id, location } of ports) expect(of.get(id)).toBe(location === "klang" ? "test" : location === "cartagena" ? "train" : "val")
+  })
+
+  it("deals whole places to folds of like size and class", async () => {
+    const { of } = await divide(split, samplesOf(species), { by: ["label"], group: "location", test: 0.25, folds: 5, fold: 2 })
+    const partsOf = new Map<string, Set<string>>()
+    for (const { id, location } of species) partsOf.set(location!, (partsOf.get(location!) ?? new Set()).add(of.get(id)!))
+    expect([...partsOf.values()].every((parts) => parts.size === 1)).toBe(true)
+    expect(count(of, "test", species)).toBe(60)
+    expect(count(of, "val", species)).toBe(36)
+  })
+
+  it("keeps H3 cells whole and leaves rings around test cells unused", async () => {
+    const rows = Array.from({ length: 400 }, (_, i): Row => ({ id: idOf(i), lat: 48 + Math.floor(i / 20) * 0.05, lon: 2 + (i % 20) * 0.05 }))
+    const cellOf = ({ lat, lon }: Row) => latLngToCell(lat!, lon!, 6)
+    const { notices, of } = await divide(split, samplesOf(rows), { group: "h3", resolution: 6, buffer: 1, test: 0.1 })
+    const testCells = new Set(rows.filter(({ id }) => of.get(id) === "test").map(cellOf))
+    expect(count(of, "test", rows)).toBeGreaterThan(30)
+    for (const row of rows) {
+      const near = gridDisk(cellOf(row), 1).some((cell) => testCells.has(cell))
+      expect(of.get(row.id)).toBe(testCells.has(cellOf(row)) ? "test" : near ? "unused" : "train")
+    }
+    expect(notices).toEqual([`${count(of, "unused", rows)} samples lie within 1 ring of a test cell and stay unused`])
+  })
+})
+
+describe("given", () => {
+  it("takes lists of names, as EuroSAT's", async () => {
+    const root = folderOf({ "train.txt": "a_1.tif\nb_1.tif\n", "test.txt": "a_2.tif\nstranger.tif\n" })
+    const rows = ["A/a_1.tif", "A/a_2.tif", "B/b_1.tif", "B/b_2.tif"].map((id) => ({ id }))
+    const { notices, of } = await divide(split, samplesOf(rows), { given: { train: "train.txt", test: "test.txt" } }, root)
+    expect(Object.fromEntries(of)).toEqual({ "A/a_1.tif": "train", "A/a_2.tif": "test", "B/b_1.tif": "train", "B/b_2.tif": "unused" })
+    expect(notices).toEqual(["1 ids of the given split are no samples here: stranger.tif", "1 of 4 samples are in no list and stay unused"])
+  })
+
+  it("takes a column of a CSV", async () => {
+    const root = folderOf({ "split.csv": "name,fold\na,train\nb,validation\nc,test\n" })
+    const { of } = await divide(split, samplesOf([{ id: "a" }, { id: "b" }, { id: "c" }]), { given: { file: "split.csv", id: "name", split: "fold" } }, root)
+    expect(Object.fromEntries(of)).toEqual({ a: "train", b: "val", c: "test" })
+  })
+
+  it.each([
+    ["split.csv", "sample_id,split\na,training\n", 'split.csv, row 1: "training" is no split; use train, val, test or unused'],
+    ["split.csv", "id,split\na,train\n", 'split.csv has no column "sample_id"; it has id, split'],
+    ["split.csv", "sample_id,split\na,train\na,test\n", '"a" is listed both under train and under test'],
+    ["split.csv", "sample_id,split\na,unused\n", "the train set is empty (train 0, val 0, test 0, unused 1): ask for other fractions, folds or groups"],
+    ["other.csv", "", "split.csv is not there"]
+  ])("refuses %s with %j", async (name, content, message) => {
+    await expect(divide(split, samplesOf([{ id: "a" }]), { given: { file: "split.csv" } }, folderOf({ [name]: content }))).rejects.toThrow(message)
+  })
+})
+
+describe("refuses", () => {
+  it.each([
+    [{ folds: 8, fold: 8 }, "fold 8 is beyond the last: there are 8 folds, numbered from 0 to 7"],
+    [{ folds: 8 }, "`folds` needs `fold`: which of them is the validation set"],
+    [{ fold: 1 }, "`fold` needs `folds`, or `test: fold`"],
+    [{ folds: 4, fold: 0, val: 0.1 }, "`folds` and `val` both say what the validation set is; give one of them"],
+    [{ test: "fold", fold: 0 }, "`test: fold` needs `folds`, or a `group` to leave out one at a time"],
+    [{ test: "fold", group: "location", fold: 40 }, "fold 40 is beyond the last: there are 40 groups, numbered from 0 to 39"],
+    [{ test: { groups: ["place-00"] } }, "groups are named for a part, but not what a group is: add `group: location`"],
+    [{ test: { groups: ["palce-00"] }, group: "location" }, 'there is no group "palce-00"; there are place-00, place-01'],
+    [{ buffer: 1 }, "`buffer` counts rings of H3 cells: it needs `group: h3`"],
+    [{ group: "h3" }, "240 samples have no coordinates, which `group: h3` needs: s0000, s0001, s0002 and 237 more"],
+    [{ by: ["box"] }, 'to stratify by "box", bind `annotations` to the stage that gives it; samples have label, labels, location'],
+    [{ group: "location", test: 0.001 }, "the test set is empty (train 240, val 0, test 0, unused 0): ask for other fractions, folds or groups"]
+  ])("%j", async (parameters, message) => {
+    await expect(divide(split, samplesOf(species), parameters)).rejects.toThrow(message)
+  })
+
+  it("a validation fold that no sample is in", async () => {
+    await expect(divide(split, samplesOf(species.slice(0, 3)), { test: 0, folds: 5, fold: 4 })).rejects.toThrow("the val set is empty")
+  })
+})
