@@ -17,7 +17,7 @@ const schema = `
   create index if not exists actions_by_uses on actions (uses, at);
   create table if not exists inline (blob text primary key, bytes blob not null) without rowid;
   create table if not exists traces (static_key text not null, key text not null, trace text not null, at text not null, primary key (static_key, key)) without rowid;
-  create table if not exists segments (id integer primary key, blob text not null unique, width integer not null);
+  create table if not exists segments (id integer primary key, blob text not null unique);
   create table if not exists rows (key blob primary key, segment integer not null, position integer not null) without rowid;
   create table if not exists files (path text primary key, size integer not null, mtime integer not null, ctime integer not null, inode integer not null, seen integer not null, digest text not null) without rowid;
   create table if not exists closures (entry text primary key, inputs text not null, closure text not null) without rowid;
@@ -25,7 +25,7 @@ const schema = `
 `
 
 /** Version of the tables above; an index of another version is made anew from the store. */
-const layout = 1
+const layout = 2
 
 /** What the index tells of an action: enough to go on without opening the document. */
 export class Entry {
@@ -212,18 +212,13 @@ export class Index {
   }
 
   /** Enters the rows of a segment that is in the store. */
-  addSegment(blob: string, width: number, keys: ReadonlyArray<Uint8Array>): void {
+  addSegment(blob: string, keys: ReadonlyArray<Uint8Array>): void {
     this.batch(() => {
-      this.#prepare("insert or ignore into segments (blob, width) values (?, ?)").run(blob, width)
+      this.#prepare("insert or ignore into segments (blob) values (?)").run(blob)
       const id = Number(this.#prepare("select id from segments where blob = ?").get(blob)!["id"])
       const insert = this.#prepare("insert or replace into rows values (?, ?, ?)")
       keys.forEach((key, position) => insert.run(key, id, position))
     })
-  }
-
-  segmentWidth(blob: string): number | undefined {
-    const row = this.#prepare("select width from segments where blob = ?").get(blob)
-    return row === undefined ? undefined : Number(row["width"])
   }
 
   /** Forgets the rows of a segment that is lost or damaged. */

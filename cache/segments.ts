@@ -1,6 +1,6 @@
 /**
- * Embeddings row by row. A segment is a blob with some rows' vectors and, in a document beside it, the rows' keys; the index says where a
- * row lies. An embeddings table is a list of places in segments, so a vector is stored once however many tables hold it.
+ * Embeddings row by row. A segment is a blob with some rows' keys and vectors, named by a document beside it; the index says where a row
+ * lies. An embeddings table is a list of places in segments, so a vector is stored once however many tables hold it.
  */
 import { hash } from "node:crypto"
 import type { Vectors } from "../schemas/column.ts"
@@ -25,22 +25,47 @@ export const Places = table({
 /** The key of one row: what its vector depends on. `embedder` covers code, parameters, engine and learned state; `row` the pixels. */
 export const rowKey = (embedder: string, row: string): Uint8Array => hash("sha256", `outcrop row 1\n${embedder}\n${row}`, "buffer")
 
+const keyBytes = 32, headerBytes = 8
+
+/** A segment's bytes: width and rows as uint32, the rows' keys, then their vectors as float32, all little-endian. */
+const encodeSegment = (keys: ReadonlyArray<Uint8Array>, { values, width }: Vectors): Uint8Array => {
+  const bytes = new Uint8Array(headerBytes + keys.length * keyBytes + values.byteLength)
+  bytes.set(new Uint8Array(Uint32Array.of(width, keys.length).buffer))
+  keys.forEach((key, row) => bytes.set(key, headerBytes + row * keyBytes))
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), headerBytes + keys.length * keyBytes)
+  return bytes
+}
+const decodeSegment = (bytes: Uint8Array) => {
+  const [width = 0, rows = 0] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2)
+  return {
+    width,
+    keys: Array.from({ length: rows }, (_, row) => bytes.subarray(headerBytes + row * keyBytes, headerBytes + (row + 1) * keyBytes)),
+    values: new Float32Array(bytes.buffer, bytes.byteOffset + headerBytes + rows * keyBytes, rows * width)
+  }
+}
+
 /** Keeps the vectors of some rows: first the blob, then the document, then the index, so a kill between leaves nothing half. */
-export const keepSegment = (store: Store, index: Index, keys: ReadonlyArray<Uint8Array>, vectors: Vectors): string => {
-  const bytes = new Uint8Array(vectors.values.buffer, vectors.values.byteOffset, vectors.values.byteLength)
-  const blob = store.putBlob(bytes)
-  store.putDocument("segments", blob, JSON.stringify({ width: vectors.width, keys: keys.map((key) => Buffer.from(key).toString("hex")) }))
-  index.addSegment(blob, vectors.width, keys)
-  return blob
+export const keepSegment = (store: Store, index: Index, keys: ReadonlyArray<Uint8Array>, vectors: Vectors): void => {
+  const blob = store.putBlob(encodeSegment(keys, vectors))
+  store.putDocument("segments", blob, JSON.stringify({ width: vectors.width, rows: keys.length }))
+  index.addSegment(blob, keys)
 }
 
 /** Enters every segment of the store into an index that was lost. */
 export const restoreSegments = (store: Store, index: Index): void => {
   for (const blob of store.documents("segments")) {
-    const text = store.document("segments", blob)
-    if (text === undefined || !store.hasBlob(blob)) continue
-    const { keys, width } = JSON.parse(text) as { readonly width: number; readonly keys: ReadonlyArray<string> }
-    index.addSegment(blob, width, keys.map((key) => Buffer.from(key, "hex")))
+    const bytes = intact(store, blob)
+    if (bytes !== undefined) index.addSegment(blob, decodeSegment(bytes).keys.map((key) => Uint8Array.from(key)))
+  }
+}
+
+/** A blob's bytes; `undefined` where they are lost or damaged. */
+const intact = (store: Store, blob: string): Uint8Array | undefined => {
+  try {
+    return store.blob(blob)
+  } catch (cause) {
+    if (cause instanceof Corrupt) return undefined
+    throw cause
   }
 }
 
@@ -57,23 +82,17 @@ export const gather = (store: Store, index: Index, places: ReadonlyArray<RowPlac
   })
   let width = 0, values: Float32Array = new Float32Array(0), lost = false
   for (const [segment, rows] of bySegment) {
-    let bytes: Uint8Array | undefined
-    try {
-      bytes = store.blob(segment)
-    } catch (cause) {
-      if (!(cause instanceof Corrupt)) throw cause
-    }
-    const ownWidth = index.segmentWidth(segment)
-    if (bytes === undefined || ownWidth === undefined) {
+    const bytes = intact(store, segment)
+    if (bytes === undefined) {
       index.dropSegment(segment)
       lost = true
       continue
     }
+    const { values: vectors, width: own } = decodeSegment(bytes)
     if (values.length === 0) {
-      width = ownWidth
+      width = own
       values = new Float32Array(new SharedArrayBuffer(places.length * width * 4))
     }
-    const vectors = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
     for (const row of rows) {
       const at = places[row]!.position * width
       values.set(vectors.subarray(at, at + width), row * width)

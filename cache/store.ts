@@ -31,9 +31,11 @@ export class Store {
       fs.mkdirSync(join(root, "actions"), { recursive: true })
       fs.mkdirSync(join(root, "tmp"), { recursive: true })
       const file = join(root, "format")
-      const found = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : undefined
-      if (found === undefined) {
-        fs.writeFileSync(file, `${format}\n`)
+      const found = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : ""
+      if (found === "") {
+        const temporary = join(root, "tmp", `${process.pid}-${randomUUID()}`)
+        fs.writeFileSync(temporary, `${format}\n`)
+        fs.renameSync(temporary, file)
         fs.writeFileSync(join(root, ".gitignore"), "*\n")
       } else if (found !== format) {
         throw new CacheError({ path: root, message: `the cache at ${root} has format ${found}, this outcrop reads format ${format}: use another --cache, or delete that folder to start afresh` })

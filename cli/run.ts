@@ -7,7 +7,7 @@ import { allResults, reportText } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { progress } from "./progress.ts"
-import { openSession, type Session, type SessionFlags } from "./session.ts"
+import { openSession, type Session, type SessionFlags, withoutDamagedIndex } from "./session.ts"
 import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
 
 export interface RunFlags extends SessionFlags {
@@ -65,6 +65,8 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   display.end()
   if (Exit.isFailure(exit)) {
     const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }
+    const damaged = withoutDamagedIndex(cache.store.root, cause.message)
+    if (damaged !== undefined) return yield* damaged
     if (cause._tag === "CacheError") return yield* new CommandError({ message: cause.message, code: 1 })
     return yield* Effect.failCause(exit.cause)
   }

@@ -1,4 +1,5 @@
 /** What every command on a pipeline does first: reads the file, opens the cache, expands the grid. */
+import * as fs from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Cache, openCache } from "../cache/cache.ts"
@@ -23,9 +24,18 @@ export interface Session {
   readonly grid: Grid
 }
 
-const describe = (cause: unknown): CommandError => {
+/** SQLite says that the index is damaged: it holds nothing the store does not, so it goes, and the next command fills a new one. */
+export const withoutDamagedIndex = (folder: string, message: string): CommandError | undefined => {
+  if (!/malformed|not a database/i.test(message)) return undefined
+  for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(join(folder, `index.sqlite${suffix}`), { force: true })
+  return userError(`the index of the cache was damaged and has been removed; results are not lost. Run the command again: the index is rebuilt from them`)
+}
+
+const describe = (folder: string) => (cause: unknown): CommandError => {
   const tagged = cause as { readonly _tag?: string; readonly message: string }
   if (tagged._tag === "InvalidPipeline" || tagged._tag === "CacheError" || tagged._tag === "CommandError") return userError(tagged.message)
+  const damaged = withoutDamagedIndex(folder, tagged.message)
+  if (damaged !== undefined) return damaged
   throw cause
 }
 
@@ -35,16 +45,17 @@ export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): s
 
 /** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
 export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
+  const folder = cacheFolder(flags, words.file)
   return yield* Effect.tryPromise({
     try: async (): Promise<Session> => {
       const read = readPipeline(words.file)
       const file = { ...read, pipeline: override(read, flags.set) }
-      const cache = openCache(cacheFolder(flags, words.file))
+      const cache = openCache(folder)
       cache.index.prefetch(file.pipeline.name)
       const library = new Library(cache.index, cache.store.root)
       const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
       return { file, cache, library, grid }
     },
-    catch: describe
+    catch: describe(folder)
   })
 })

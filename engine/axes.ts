@@ -44,6 +44,8 @@ const labelOf = (value: unknown): string => isMapping(value) ? JSON.stringify(va
 export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells => {
   const columns: Array<Column> = []
   const codes: Array<Map<string, number>> = []
+  const seenAs = new Map<string, string>()
+  const owners = new Map<string, string>()
   const columnOf = (name: string, replicate: boolean) => {
     const found = columns.findIndex((column) => column.name === name)
     if (found >= 0) return found
@@ -51,19 +53,25 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
     codes.push(new Map())
     return columns.length - 1
   }
-  const read = (axes: Readonly<Record<string, unknown>>, path: Path, replicate: boolean, above: ReadonlySet<string>): Array<Axis> =>
+  const read = (axes: Readonly<Record<string, unknown>>, path: Path, replicate: boolean, above: ReadonlySet<string>, top: string | undefined): Array<Axis> =>
     Object.entries(axes).flatMap(([name, given]): Array<Axis> => {
       const at = [...path, name]
+      const owner = owners.get(name)
+      if (top !== undefined && owner !== undefined && owner !== top) {
+        mistakes.push({ path: at, onKey: true, message: `the axis "${name}" is also inside "${owner}", and a cell has values of both: give one of them another name` })
+        return []
+      }
+      if (top !== undefined) owners.set(name, top)
       if (!/^[a-z][a-z0-9_-]*$/.test(name)) {
         mistakes.push({ path: at, onKey: true, message: `an axis is named by lower-case letters, digits, - and _, a letter first; got "${name}"` })
         return []
       }
       if (above.has(name)) {
-        mistakes.push({ path: at, onKey: true, message: `the axis "${name}" stands above this place already: give one of them another name` })
+        mistakes.push({ path: at, onKey: true, message: `the axis "${name}" stands elsewhere in the same cells: give one of them another name` })
         return []
       }
       const column = columnOf(name, replicate)
-      const inner = new Set([...above, name])
+      const inner = new Set([...above, ...Object.keys(axes)])
       const entries = Array.isArray(given) ? given.map((value: unknown, i) => [labelOf(value), value, [...at, i]] as const) :
         isMapping(given) ? Object.entries(given).map(([label, value]) => [label, value, [...at, label]] as const) : []
       if (entries.length === 0) {
@@ -79,13 +87,17 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
         if (code === undefined) {
           code = labels.length
           codes[column]!.set(label, code)
+          seenAs.set(`${column} ${label}`, JSON.stringify(value))
           labels.push(label)
           paths.push(valuePath)
           values.push(isMapping(value) && "axes" in value ? Object.fromEntries(Object.entries(value).filter(([key]) => key !== "axes")) : value)
         }
+        else if (seenAs.get(`${column} ${label}`) !== JSON.stringify(value)) {
+          mistakes.push({ path: valuePath, message: `the axis "${name}" has another value called ${label} elsewhere: axes of the same name share their values` })
+        }
         const nested = isMapping(value) ? value["axes"] : undefined
         if (nested !== undefined && !isMapping(nested)) mistakes.push({ path: [...valuePath, "axes"], message: "axes is a mapping from name to values" })
-        return { code, axes: isMapping(nested) ? read(nested, [...valuePath, "axes"], replicate, inner) : [] }
+        return { code, axes: isMapping(nested) ? read(nested, [...valuePath, "axes"], replicate, inner, top ?? name) : [] }
       })
       return [{ column, values }]
     })
@@ -93,8 +105,8 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
   const twice = Object.keys(pipeline.replicates).filter((name) => name in pipeline.axes)
   for (const name of twice) mistakes.push({ path: ["replicates", name], onKey: true, message: `"${name}" is an axis already: a dimension is compared along or averaged over, not both` })
   const axes = [
-    ...read(pipeline.axes, ["axes"], false, new Set(Object.keys(pipeline.replicates))),
-    ...read(pipeline.replicates, ["replicates"], true, new Set(Object.keys(pipeline.axes)))
+    ...read(pipeline.axes, ["axes"], false, new Set(Object.keys(pipeline.replicates)), undefined),
+    ...read(pipeline.replicates, ["replicates"], true, new Set(Object.keys(pipeline.axes)), undefined)
   ]
   const size = (list: ReadonlyArray<Axis>): number => list.reduce((n, axis) => n * axis.values.reduce((sum, value) => sum + size(value.axes), 0), 1)
   const total = size(axes)

@@ -179,7 +179,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         const uses = substitute(raw.uses, at, ["stages", name, "uses"])
         if (typeof uses !== "string") throw new UnknownReference(["stages", name, "uses"], `"uses" must come out as a stage's name, got ${JSON.stringify(uses)}`)
         const given = substitute(raw.with ?? {}, at, ["stages", name, "with"])
-        let implementation = isCommand(uses) ? commandStage(uses, given, plan.upstream.flatMap(([port]) => port === undefined ? [] : [port]), folder) : implementations.get(uses)
+        let implementation = isCommand(uses) ? commandStage(uses, given, plan.upstream.map(([port, stage]) => port ?? stage), folder) : implementations.get(uses)
         if (implementation === undefined) {
           implementation = await library.find(uses, folder)
           implementations.set(uses, implementation)

@@ -94,6 +94,7 @@ export class Library {
       const path = join(this.#closures, `${digest}.js`)
       if (fs.existsSync(path)) return this.#implementation(uses, path, digest, packages)
     }
+    const begin = Date.now()
     const { bundle } = await import("./closure.ts")
     const closure = await bundle(file, join(dist, "train.js")).catch((cause: { readonly message: string }) => {
       throw new UnknownImplementation(cause.message)
@@ -103,7 +104,8 @@ export class Library {
     const temporary = `${path}.${process.pid}`
     fs.writeFileSync(temporary, closure.text)
     fs.renameSync(temporary, path)
-    this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ file: path, digest: closure.digest, packages: closure.packages }))
+    // a file saved while, or just before, it was bundled may differ from what was read under the same times: it is bundled again next time
+    if (closure.inputs.every((input) => fs.statSync(input).mtimeMs + 2000 < begin)) this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ file: path, digest: closure.digest, packages: closure.packages }))
     return this.#implementation(uses, path, closure.digest, closure.packages)
   }
 

@@ -3,6 +3,7 @@
  * split (and the validation rows where the stage selects on them), so that fitting on training data is what the engine did, not what a
  * stage promises.
  */
+import { type Column, isVectors } from "../schemas/column.ts"
 import { type Table, take, view } from "../schemas/table.ts"
 import type { ErasedInputs } from "../stages/stage.ts"
 
@@ -54,6 +55,19 @@ export const fittingRows = (tables: Readonly<Record<string, Table>>, validates: 
   }))
 }
 
-/** The tables as a stage sees them: only the columns it reads. */
+/** Arrays of at most this many bytes are copied for each stage, so that one that writes into its inputs harms nobody else. */
+const copiedBytes = 1 << 23
+
+const ownCopy = (column: Column): Column => {
+  if (isVectors(column)) return column.values.byteLength <= copiedBytes ? { width: column.width, values: column.values.slice() } : column
+  if (ArrayBuffer.isView(column)) return column.byteLength <= copiedBytes ? column.slice() : column
+  return column.slice() as Column
+}
+
+/** The tables as a stage sees them: only the columns it reads. Large arrays are shared with other nodes and must not be written to. */
 export const inputsOf = (tables: Readonly<Record<string, Table>>, read: Readonly<Record<string, ReadonlyArray<string>>>): ErasedInputs =>
-  Object.fromEntries(Object.entries(tables).map(([port, table]) => [port, view(table, read[port]!)]))
+  Object.fromEntries(Object.entries(tables).map(([port, table]) => {
+    const names = new Set(read[port])
+    const own = new Map(Array.from(table.columns).flatMap(([name, { column, kind }]) => names.has(name) ? [[name, { kind, column: ownCopy(column) }] as const] : []))
+    return [port, view({ ...table, columns: own }, read[port]!)]
+  }))

@@ -326,6 +326,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     if (inFlight === 0) break
     yield* settle()
   }
+  for (const node of nodes) states[node.index] ??= "skipped"
   const result: RunResult = { states, keys, outputs, failures, notices, rows: { embedded, cached: cachedRows }, bytes, tables }
   return result
 }, Effect.scoped)

@@ -38,8 +38,7 @@ export const readPipeline = (file: string): PipelineFile => {
   visit(document, {
     Scalar: (_, node) => {
       if (typeof node.value !== "number" || !Number.isInteger(node.value) || Number.isSafeInteger(node.value) || node.range == null) return
-      const { line, col } = lines.linePos(node.range[0])
-      mistakes.push({ path: [], message: `line ${line}, column ${col}: the integer ${text.slice(node.range[0], node.range[1])} is beyond 2^53 and would lose digits: quote it` })
+      mistakes.push({ path: [], offset: node.range[0], message: `the integer ${text.slice(node.range[0], node.range[1])} is beyond 2^53 and would lose digits: quote it` })
     }
   })
   let value: unknown

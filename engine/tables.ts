@@ -40,7 +40,12 @@ export class Tables {
 
   /** Whether an output is where its action says, without reading it. */
   there(output: Output): boolean {
-    return output.kept === "inline" || this.#held.has(output.blob) || this.#cache.store.hasBlob(output.blob)
+    const { store } = this.#cache
+    if (output.kept === "inline" || this.#held.has(output.blob)) return true
+    if (!store.hasBlob(output.blob)) return false
+    if (output.kept === "blob") return true
+    const segments = decode(Places, store.blob(output.blob)!, true).columns.get("segment")!.column as ColumnTypes["text"]
+    return [...new Set(segments)].every((segment) => store.hasBlob(segment))
   }
 
   #content(key: string, output: Output): Content {

@@ -77,7 +77,9 @@ const run = async (job: Job): Promise<FromWorker> => {
 
   const prepared = job.members.map((member) => {
     const read = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, input.read]))
-    const joined = join(Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, tableOf(input)])))
+    const given = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, tableOf(input)]))
+    // an embed job's rows are those of the samples as they were handed over
+    const joined = join(job.rows === undefined ? given : Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.schema.name === "samples" ? take(table, job.rows!) : table])))
     notices.push(...joined.dropped)
     const all = () => inputsOf(joined.tables, read)
     const fitting = (): ErasedInputs => {
@@ -103,8 +105,7 @@ const run = async (job: Job): Promise<FromWorker> => {
     }))
 
   if (job.task === "embed") {
-    const { member, read, tables: given } = prepared[0]!
-    const samples = Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.columns.has("sample_id") ? take(table, job.rows!) : table]))
+    const { member, read, tables: samples } = prepared[0]!
     const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => {
       const table = tableOf(input)
       return [port, inputsOf({ [port]: table }, { [port]: [...table.columns.keys()] })[port]!]

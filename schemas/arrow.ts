@@ -4,7 +4,7 @@
  */
 import {
   type Data as ArrowData,
-  type DataType,
+  DataType,
   Field,
   FixedSizeList,
   Float32,
@@ -157,14 +157,22 @@ const rowsOf = <A>(vector: AnyVector, read: (value: unknown) => A): Array<A> => 
   return out
 }
 const numberOf = (value: unknown): number => value === null || value === undefined ? Number.NaN : Number(value)
+/** Class ids: null is "none". */
+const integerOf = (value: unknown): number => {
+  if (value === null || value === undefined) return -1
+  const number = Number(value)
+  if (number !== (number | 0)) throw new Error(`${String(value)} is not an integer of 32 bits`)
+  return number
+}
 const itemsOf = (value: unknown): Array<unknown> => value === null || value === undefined ? [] : Array.from(value as Iterable<unknown>)
 
 /** Numeric values of a vector; without a copy where it is one chunk of that very type without nulls. */
 const flat = <A extends Float32Array | Float64Array | Int32Array>(vector: AnyVector, type: new(n: number) => A): A => {
   const only = vector.data.length === 1 ? vector.data[0]! : undefined
-  if (only !== undefined && only.nullCount === 0 && only.values instanceof type) return only.values.subarray(0, only.length) as A
-  const out = new type(vector.length)
-  for (let i = 0; i < vector.length; i++) out[i] = numberOf(vector.get(i))
+  const plain = vector.type instanceof Int32 || vector.type instanceof Float32 || vector.type instanceof Float64
+  if (plain && only !== undefined && only.nullCount === 0 && only.values instanceof type) return only.values.subarray(0, only.length) as A
+  const out = new type(vector.length), read = out instanceof Int32Array ? integerOf : numberOf
+  for (let i = 0; i < vector.length; i++) out[i] = read(vector.get(i))
   return out
 }
 
@@ -172,8 +180,8 @@ const vectorsOf = (vector: AnyVector): ColumnTypes["vectors"] => {
   const width = vector.type instanceof FixedSizeList ? vector.type.listSize : itemsOf(vector.length > 0 ? vector.get(0) : []).length
   const only = vector.data.length === 1 ? vector.data[0]! : undefined
   if (only !== undefined && vector.type instanceof FixedSizeList && only.nullCount === 0) {
-    const values: unknown = only.children[0]?.values
-    if (values instanceof Float32Array) return { width, values: values.subarray(0, only.length * width) }
+    const child = only.children[0], values: unknown = child?.values
+    if (child?.nullCount === 0 && values instanceof Float32Array) return { width, values: values.subarray(0, only.length * width) }
   }
   const values = new Float32Array(vector.length * width).fill(Number.NaN)
   for (let i = 0; i < vector.length; i++) {
@@ -216,8 +224,8 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
   }
 }
 
-const openKindOf = (type: DataType): (typeof openKinds)[number] =>
-  type instanceof FixedSizeList || type instanceof List ? "vectors" : type.typeId === int32.typeId ? "integer" : "float"
+const openKindOf = (type: DataType): (typeof openKinds)[number] | undefined =>
+  type instanceof FixedSizeList || type instanceof List ? "vectors" : DataType.isInt(type) || (DataType.isDictionary(type) && DataType.isInt(type.dictionary)) ? "integer" : DataType.isFloat(type) ? "float" : undefined
 
 /**
  * Reads an Arrow IPC file (or stream) as a table of the given schema, also one that another program wrote: any chunking, dictionaries and
@@ -244,7 +252,9 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
   }
   for (const [name, type] of [...present].filter(([name]) => !(name in schema.columns)).sort(([a], [b]) => a < b ? -1 : 1)) {
     if (!schema.open) fail(name, `${schema.name} has no column of that name`)
-    read(name, openKindOf(type))
+    const kind = openKindOf(type)
+    if (kind === undefined) fail(name, `${type.toString()} is none of what an annotation can be: class ids (integers), scores (floats), vectors`)
+    else read(name, kind)
   }
   const metadata = Object.fromEntries([...arrow.schema.metadata].filter(([name]) => !name.startsWith("outcrop.") && name !== "pandas" && !name.startsWith("ARROW:")))
   const table: Table = { schema, rows: arrow.numRows, columns, metadata }

@@ -14,6 +14,8 @@ export interface Mistake {
   readonly path: Path
   readonly message: string
   readonly onKey?: boolean
+  /** Where it stands, for what has no path: an offset in the text. */
+  readonly offset?: number
 }
 
 /** All mistakes of a file, as a text with file, line, column and the line itself. */
@@ -130,7 +132,7 @@ const frame = (source: Source, line: number, col: number, where: string, message
 
 /** The error that lists mistakes in the order of the file, each once. */
 export const invalid = (source: Source, mistakes: ReadonlyArray<Mistake>): InvalidPipeline => {
-  const placed = mistakes.map((mistake) => ({ ...mistake, ...placeOf(source, mistake.path, mistake.onKey) }))
+  const placed = mistakes.map((mistake) => ({ ...mistake, ...(mistake.offset === undefined ? placeOf(source, mistake.path, mistake.onKey) : source.lines.linePos(mistake.offset)) }))
   placed.sort((a, b) => a.line - b.line || a.col - b.col)
   const texts = [...new Set(placed.map(({ path, message, line, col }) => frame(source, line, col, show(path), message)))]
   const shown = texts.slice(0, 20)

@@ -126,6 +126,40 @@ export const make = <C extends Columns>(schema: TableSchema<C>, given: TableInpu
   return sortRows(made)
 }
 
+/** How a kind of column lies in memory, in words. */
+const inMemory: Readonly<Record<ColumnKind, string>> = {
+  text: "an array of strings",
+  optionalText: "an array of strings and nulls",
+  texts: "an array of arrays of strings",
+  number: "a Float64Array",
+  integer: "an Int32Array",
+  float: "a Float32Array",
+  vectors: "{ width, values: Float32Array }",
+  floats: "an array of Float32Arrays",
+  numbers: "an array of Float64Arrays",
+  time: "a Float64Array",
+  assets: "an array of arrays of assets"
+}
+const isOfKind = (kind: ColumnKind, column: Column): boolean => {
+  switch (kind) {
+    case "number":
+    case "time":
+      return column instanceof Float64Array
+    case "integer":
+      return column instanceof Int32Array
+    case "float":
+      return column instanceof Float32Array
+    case "vectors":
+      return isVectors(column) && Number.isInteger(column.width) && column.values instanceof Float32Array
+    case "floats":
+      return Array.isArray(column) && column.every((row) => row instanceof Float32Array)
+    case "numbers":
+      return Array.isArray(column) && column.every((row) => row instanceof Float64Array)
+    default:
+      return Array.isArray(column)
+  }
+}
+
 /** Checks lengths, kinds, allowed values, finite values and the uniqueness of the key. Throws `InvalidTable`. */
 export const validate = (checked: Table): void => {
   const fail = (column: string, row: number, message: string): never => {
@@ -136,6 +170,7 @@ export const validate = (checked: Table): void => {
     if (isVectors(column) && column.width > 0 && column.values.length % column.width !== 0) {
       fail(name, -1, `${column.values.length} values do not fill rows of width ${column.width}`)
     }
+    if (!isOfKind(kind, column)) fail(name, -1, `a ${kind} column is ${inMemory[kind]}, got ${column === null ? "null" : Object.getPrototypeOf(column)?.constructor?.name ?? typeof column}`)
     const length = isVectors(column) && column.width === 0 ? checked.rows : lengthOf(column)
     if (length !== checked.rows) fail(name, -1, `${length} rows where the table has ${checked.rows}`)
     if (spec === undefined) continue
@@ -145,6 +180,14 @@ export const validate = (checked: Table): void => {
       if (flat instanceof Float32Array || flat instanceof Float64Array) {
         const width = isVectors(column) ? column.width : 1
         for (let i = 0; i < flat.length; i++) if (!Number.isFinite(flat[i])) fail(name, Math.floor(i / width), `${flat[i]} is not finite`)
+      }
+    }
+    if (kind === "optionalText" || kind === "texts") {
+      const list = column as ReadonlyArray<unknown>
+      for (let i = 0; i < list.length; i++) {
+        const value = list[i]
+        const fits = kind === "texts" ? Array.isArray(value) && value.every((item) => typeof item === "string") : value === null || typeof value === "string"
+        if (!fits) fail(name, i, `${String(value)} is not ${kind === "texts" ? "a list of texts" : "text or null"}`)
       }
     }
     if (kind === "text") {
