@@ -2,4 +2,9 @@
 import { enableCompileCache } from "node:module"
 
 enableCompileCache()
+// node:sqlite works; that it is called experimental is nothing a user could act on
+const { emitWarning } = process
+process.emitWarning = (warning: string | Error, ...rest: ReadonlyArray<unknown>) => {
+  if (!String(warning).includes("SQLite")) Reflect.apply(emitWarning, process, [warning, ...rest])
+}
 await import("./commands.ts")

@@ -37,11 +37,7 @@ interface Built {
   readonly packages: ReadonlyArray<string>
 }
 
-const isFileParameter = (schema: Schema.Top): boolean => {
-  const seen = (ast: unknown): boolean => typeof ast === "object" && ast !== null && (("annotations" in ast && (ast.annotations as Record<string, unknown> | undefined)?.["fileParameter"] === true) ||
-    ("encoding" in ast && Array.isArray(ast.encoding) && ast.encoding.some((link: { readonly to: unknown }) => seen(link.to))))
-  return seen(schema.ast)
-}
+const isFileParameter = (schema: Schema.Constraint): boolean => Schema.resolveAnnotations(schema)?.["fileParameter"] === true
 
 export class Library {
   readonly #built: Readonly<Record<string, Built>>
@@ -126,7 +122,7 @@ export class Library {
       code,
       codeDigest: digestOf("code", code),
       decode: Schema.decodeUnknownResult(stage.with, { errors: "all", onExcessProperty: "error", reportInput: true }),
-      fileParameters: Object.keys(fields).filter((name) => isFileParameter(fields[name]! as Schema.Top))
+      fileParameters: Object.keys(fields).filter((name) => isFileParameter(fields[name]!))
     }
   }
 }

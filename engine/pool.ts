@@ -33,7 +33,8 @@ export class Pool {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(join(dist, "worker.js"), { env: {}, stdout: false, stderr: false, execArgv: ["--disable-warning=ExperimentalWarning", "--no-deprecation"] })
+    // geotiff's worker shim looks into workerData of every thread and fails where there is none
+    const worker = new Worker(join(dist, "worker.js"), { env: {}, workerData: {}, stdout: false, stderr: false, execArgv: ["--disable-warning=ExperimentalWarning", "--no-deprecation"] })
     worker.unref()
     return worker
   }

@@ -14,7 +14,7 @@ export const quantile = (sorted: ArrayLike<number>, p: number): number => {
 
 /**
  * 95% intervals of several statistics of n rows. Each replicate draws n rows with replacement and hands the statistics how often it drew
- * each (counts [n], valid during the call). Replicates in which a statistic is not a number (AUC with one class drawn) are left out of
+ * each (counts [n]); counts and what the statistics return are read at once, so both may be reused. Replicates in which a statistic is not a number (AUC with one class drawn) are left out of
  * its interval; NaN where none is left.
  */
 export const bootstrap = (n: number, replicates: number, random: Random, statistics: (counts: Float64Array) => ArrayLike<number>): ReadonlyArray<Interval> => {

@@ -7,7 +7,7 @@ import { confidenceOf, confusion, expectedCalibrationError, measuresOf, mostProb
 import type { Matrix } from "./matrix.ts"
 import type { Random } from "./random.ts"
 import { ranking, rankingMeasures } from "./ranking.ts"
-import { regressionMeasures } from "./regression.ts"
+import { regressionMeasures, regressionTerms } from "./regression.ts"
 
 export interface Measure {
   readonly metric: string
@@ -33,8 +33,8 @@ interface Name {
   readonly n: number
 }
 
-const measures = (names: ReadonlyArray<Name>, n: number, statistics: (counts?: Float64Array) => ArrayLike<number>, resampling: Resampling | undefined): ReadonlyArray<Measure> => {
-  const values = statistics()
+const measures = (names: ReadonlyArray<Name>, n: number, statistics: (counts?: Float64Array) => Float64Array, resampling: Resampling | undefined): ReadonlyArray<Measure> => {
+  const values = Float64Array.from(statistics())
   const intervals = resampling === undefined || n === 0 ? [] : bootstrap(n, resampling.replicates, resampling.random, statistics)
   return names.map((name, s) => ({ ...name, value: values[s]!, low: intervals[s]?.low ?? Number.NaN, high: intervals[s]?.high ?? Number.NaN }))
 }
@@ -57,10 +57,10 @@ export const measureClasses = (truth: Int32Array, probabilities: ArrayLike<numbe
     ...["accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "auc", "average_precision", "log_loss", "ece"].map((metric) => ({ metric, of: "", n })),
     ...["f1", "average_precision"].flatMap((metric) => Array.from(present, (c) => ({ metric, of: classes[c]!, n: sizes[c]! })))
   ]
+  const out = new Float64Array(names.length)
   const statistics = (counts?: Float64Array): Float64Array => {
     const table = confusion(truth, predicted, k, counts)
     const { accuracy, balancedAccuracy, f1, f1Macro, f1Weighted } = measuresOf(table, k)
-    const out = new Float64Array(names.length)
     let aucs = 0, ranked = 0, precisions = 0, occurring = 0, loss = 0, total = 0
     for (const [at, c] of present.entries()) {
       const { auc, averagePrecision } = rankingMeasures(rankings[at]!, truth, c, counts)
@@ -90,8 +90,12 @@ export const measureClasses = (truth: Int32Array, probabilities: ArrayLike<numbe
 export const measureTargets = (truth: Matrix, predicted: Matrix, targets: ReadonlyArray<string>, resampling?: Resampling): ReadonlyArray<Measure> => {
   const n = truth.rows
   const names: ReadonlyArray<Name> = [{ metric: "mse", of: "", n }, { metric: "r2", of: "", n }, ...targets.map((of) => ({ metric: "r2", of, n }))]
+  const terms = regressionTerms(truth, predicted), values = new Float64Array(names.length)
   return measures(names, n, (counts) => {
-    const { mse, r2, r2Of } = regressionMeasures(truth, predicted, counts)
-    return [mse, r2, ...r2Of]
+    const { mse, r2, r2Of } = regressionMeasures(terms, counts)
+    values[0] = mse
+    values[1] = r2
+    values.set(r2Of, 2)
+    return values
   }, resampling)
 }

@@ -1,5 +1,25 @@
-/** Measures of regression, equal to scikit-learn's. `weights` [n] count each row so often. */
+/** Measures of regression, equal to scikit-learn's. What a bootstrap need not do again is done once, in `regressionTerms`. */
 import type { Matrix } from "./matrix.ts"
+
+/** Squared errors, and the truth about its mean, of each row and target, [n, targets]. */
+export interface RegressionTerms {
+  readonly rows: number
+  readonly means: Float64Array
+  readonly errors: Float64Array
+  readonly centred: Float64Array
+}
+
+/** The terms of predictions [n, targets] against truth [n, targets]. */
+export const regressionTerms = (truth: Matrix, predicted: Matrix): RegressionTerms => {
+  const { columns: k, rows, values } = truth
+  const means = new Float64Array(k), errors = new Float64Array(values.length), centred = new Float64Array(values.length)
+  for (let i = 0; i < rows; i++) for (let t = 0; t < k; t++) means[t]! += values[i * k + t]! / rows
+  for (let i = 0; i < values.length; i++) {
+    errors[i] = (values[i]! - predicted.values[i]!) ** 2
+    centred[i] = values[i]! - means[i % k]!
+  }
+  return { rows, means, errors, centred }
+}
 
 export interface RegressionMeasures {
   /** Mean over targets of the mean squared error. */
@@ -10,30 +30,31 @@ export interface RegressionMeasures {
   readonly r2Of: Float64Array
 }
 
-/** Measures of predictions [n, targets] against truth [n, targets]; NaN without rows, and R2 with fewer than two. */
-export const regressionMeasures = (truth: Matrix, predicted: Matrix, weights?: ArrayLike<number>): RegressionMeasures => {
-  const { columns: k, rows: n } = truth
-  const means = new Float64Array(k), errors = new Float64Array(k), squares = new Float64Array(k)
+/** Measures of the rows, each counted `weights` [n] times; NaN without rows, and R2 with fewer than two. */
+export const regressionMeasures = ({ centred, errors, means, rows }: RegressionTerms, weights?: ArrayLike<number>): RegressionMeasures => {
+  const k = means.length
+  const error = new Float64Array(k), sum = new Float64Array(k), squares = new Float64Array(k), r2Of = new Float64Array(k)
   let total = 0, present = 0
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < rows; i++) {
     const weight = weights === undefined ? 1 : weights[i]!
     if (weight === 0) continue
     total += weight
     present++
-    for (let t = 0; t < k; t++) means[t]! += weight * truth.values[i * k + t]!
-  }
-  for (let t = 0; t < k; t++) means[t]! /= total
-  for (let i = 0; i < n; i++) {
-    const weight = weights === undefined ? 1 : weights[i]!
-    for (let t = 0; t < k; t++) {
-      const y = truth.values[i * k + t]!
-      errors[t]! += weight * (y - predicted.values[i * k + t]!) ** 2
-      squares[t]! += weight * (y - means[t]!) ** 2
+    for (let t = 0, at = i * k; t < k; t++, at++) {
+      const y = centred[at]!
+      error[t]! += weight * errors[at]!
+      sum[t]! += weight * y
+      squares[t]! += weight * y * y
     }
   }
-  // What rounding of the mean leaves of a constant target is no spread.
-  const constant = (t: number) => squares[t]! <= total * (10 * Number.EPSILON * means[t]!) ** 2
-  const r2Of = errors.map((error, t) => present < 2 ? Number.NaN : !constant(t) ? 1 - error / squares[t]! : error > 0 ? 0 : 1)
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / k
-  return { mse: mean(errors) / total, r2: mean(r2Of), r2Of }
+  let mse = 0, r2 = 0
+  for (let t = 0; t < k; t++) {
+    const spread = squares[t]! - sum[t]! ** 2 / total
+    // What rounding leaves of a constant target is no spread.
+    const constant = spread <= total * (10 * Number.EPSILON * means[t]!) ** 2
+    r2Of[t] = present < 2 ? Number.NaN : !constant ? 1 - error[t]! / spread : error[t]! > 0 ? 0 : 1
+    mse += error[t]! / total / k
+    r2 += r2Of[t]! / k
+  }
+  return { mse, r2, r2Of }
 }

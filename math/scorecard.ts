@@ -33,7 +33,7 @@ export class Scorecard {
   }
 
   /** Adds a task of classes: probabilities [rows, classes] of the samples `rows`, and their class ids [rows]. */
-  classes(task: string, rows: Int32Array, truth: Int32Array, probabilities: Float64Array, classes: ReadonlyArray<string>): void {
+  classes(task: string, rows: Int32Array, truth: Int32Array, probabilities: Matrix["values"], classes: ReadonlyArray<string>): void {
     const k = classes.length, predicted = mostProbable(probabilities, k)
     this.#vocabularies[task] = JSON.stringify(classes)
     for (const [i, row] of rows.entries()) {

@@ -96,9 +96,9 @@ const asGiven = Effect.fnUntraced(function*(ids: ReadonlyArray<string>, given: N
     else if ((found.get(row) ?? part) !== part) return yield* fail(`"${id}" is listed both under ${found.get(row)} and under ${part}`)
     else found.set(row, part)
   }
-  if (strangers.length > 0) yield* Stage.notice(`${strangers.length} ids of the given split are no samples here: ${few(strangers)}`)
+  if (strangers.length > 0) yield* Stage.notice(`ids of the given split that are no samples here: ${strangers.length} (${few(strangers)})`)
   const unlisted = ids.length - found.size
-  if (unlisted > 0) yield* Stage.notice(`${unlisted} of ${ids.length} samples are in no list and stay unused`)
+  if (unlisted > 0) yield* Stage.notice(`samples in no list, left unused: ${unlisted} of ${ids.length}`)
   return { split: ids.map((_, row): Part => found.get(row) ?? "unused"), asked: [...new Set(found.values())] }
 })
 
@@ -199,7 +199,7 @@ const leaveBuffer = Effect.fnUntraced(function*(split: Array<Part>, cells: Reado
     split[row] = "unused"
     dropped++
   }
-  yield* Stage.notice(`${dropped} samples lie within ${rings} ${rings === 1 ? "ring" : "rings"} of a test cell and stay unused`)
+  yield* Stage.notice(`samples left unused because their cell is near a test cell (${rings} ${rings === 1 ? "ring" : "rings"}): ${dropped} of ${split.length}`)
 })
 
 /**
@@ -264,11 +264,11 @@ export default Stage.make({
     if (parameters.group === "h3") {
       const { latLngToCell } = yield* Effect.promise(() => import("h3-js"))
       const lost = ids.filter((_, row) => !Number.isFinite(samples.lat[row]) || !Number.isFinite(samples.lon[row]))
-      if (lost.length > 0) return yield* fail(`${lost.length} samples have no coordinates, which \`group: h3\` needs: ${few(lost)}`)
+      if (lost.length > 0) return yield* fail(`\`group: h3\` needs coordinates; samples without: ${lost.length} of ${ids.length} (${few(lost)})`)
       for (let row = 0; row < ids.length; row++) cells.push(latLngToCell(samples.lat[row]!, samples.lon[row]!, parameters.resolution))
     } else if (parameters.group === "location") {
       const lost = ids.filter((_, row) => samples.location[row] === null)
-      if (lost.length > 0) return yield* fail(`${lost.length} samples have no location, which \`group: location\` needs: ${few(lost)}`)
+      if (lost.length > 0) return yield* fail(`\`group: location\` needs locations; samples without: ${lost.length} of ${ids.length} (${few(lost)})`)
       cells.push(...samples.location.map((name) => name ?? ""))
     }
     const groups = encode(cells)
@@ -283,8 +283,8 @@ export default Stage.make({
     const small = [...free].filter(([, count]) => count < wanted)
     if (small.length > 0 && parameters.by.length > 0) {
       yield* Stage.notice(
-        `${small.length} of ${classNames.length} classes have fewer samples than the ${wanted} ${parameters.folds === undefined ? "parts" : "folds"}, so some parts lack them: ` +
-          few(small.map(([name, count]) => `${name} (${count})`))
+        `classes with fewer samples than the ${wanted} ${parameters.folds === undefined ? "parts" : "folds"}, so that some lack them: ${small.length} of ${classNames.length} ` +
+          `(${few(small.map(([name, count]) => `${name} has ${count}`))})`
       )
     }
     return yield* finish(result)

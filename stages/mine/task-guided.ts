@@ -47,7 +47,8 @@ export default Stage.make({
       const random = stream(seed, "mutual information", name)
       return mutualInformation(Float64Array.from(rows, (_, i) => x.values[i * columns + f]!), classes, Float64Array.from(rows, random.normal), neighbours)
     })
-    if (information.every((nats) => nats === 0)) yield* Stage.notice("no box feature tells the classes apart (every mutual information is 0): all scores are 0")
+    // What rounding leaves of an information of 0 is none.
+    if (information.every((nats) => nats < 1e-9)) yield* Stage.notice("no box feature tells the classes apart (every mutual information is 0): the scores mean nothing")
     return {
       information: { layer: [...boxPlacementNames], shape: boxPlacementNames.map(() => new Float64Array()), values: information.map((nats) => Float64Array.of(nats)) },
       scaling: { layer: ["offset", "scale"], shape: [Float64Array.of(columns), Float64Array.of(columns)], values: [scaling.offset, scaling.scale] }

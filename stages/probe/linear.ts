@@ -2,65 +2,33 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Embeddings, Metrics, Predictions, Samples, Split, Stage, Weights } from "outcrop"
 import { boxFeatureNames, boxFeatures, boxPlacement, boxPlacementNames } from "../../math/box-features.ts"
-import { surprisal } from "../../math/classification.ts"
-import { balancedWeights, fitLogistic, probabilities } from "../../math/logistic.ts"
+import { classProbabilities, fitClassHead, targetHeads } from "../../math/heads.ts"
 import { type Matrix, takeRows } from "../../math/matrix.ts"
-import { regressionMeasures } from "../../math/regression.ts"
-import { predictLinear, ridgeOf } from "../../math/ridge.ts"
-import { identity, minMax, scaled, type Scaling, standard } from "../../math/scaling.ts"
+import { predictLinear } from "../../math/ridge.ts"
+import { identity, minMax, scaled, type Scaling } from "../../math/scaling.ts"
 import { Scorecard } from "../../math/scorecard.ts"
 import { oneView } from "../../math/views.ts"
 import { idsOf, vocabularyOf } from "../../math/vocabulary.ts"
 
 const candidates = Schema.Array(Schema.Finite.check(Schema.isGreaterThan(0))).check(Schema.isMinLength(1))
-const fail = (message: string) => new Stage.StageError({ message })
+/** What the numerics refuse becomes the stage's error. */
+const attempt = <A>(work: () => A | Promise<A>) =>
+  Effect.tryPromise({ try: async () => await work(), catch: (cause) => new Stage.StageError({ message: cause instanceof Error ? cause.message : String(cause) }) })
 
+/** Box centre as shares of the window's width and height. */
+const centres = (boxes: Float32Array, windows: Float32Array): Matrix => {
+  const { columns, rows, values } = boxPlacement(boxes, windows)
+  return { rows, columns: 2, values: values.filter((_, at) => at % columns < 2) }
+}
 type Boxes = { readonly box: { readonly values: Float32Array }; readonly window: { readonly values: Float32Array } }
-interface Targets {
-  readonly names: ReadonlyArray<string>
-  /** Rows of the samples that have the targets. */
-  readonly rows: Int32Array
-  /** [rows, names], unscaled */
-  readonly values: Matrix
-}
-const wherePresent = ({ columns, rows, values }: Matrix): Int32Array =>
+/** The regression tasks: the truth of every sample (NaN: none), and how its columns are scaled. */
+const regressions = [
+  { task: "box", truth: "box", names: boxFeatureNames, scaling: minMax, of: ({ box }: Boxes) => boxFeatures(box.values) },
+  { task: "position", truth: "box in a window of known size", names: boxPlacementNames.slice(0, 2), scaling: identity, of: ({ box, window }: Boxes) => centres(box.values, window.values) }
+] as const
+const withTruth = ({ columns, rows, values }: Matrix): Int32Array =>
   Int32Array.from({ length: rows }, (_, i) => i).filter((i) => values.subarray(i * columns, (i + 1) * columns).every(Number.isFinite))
-
-/** The regression tasks: what they predict, and how its columns are scaled. */
-const regressions = {
-  box: {
-    needs: "box",
-    scaling: minMax,
-    of: ({ box }: Boxes): Targets => {
-      const all = boxFeatures(box.values), rows = wherePresent(all)
-      return { names: boxFeatureNames, rows, values: takeRows(all, rows) }
-    }
-  },
-  position: {
-    needs: "box in a window of known size",
-    scaling: identity,
-    of: ({ box, window }: Boxes): Targets => {
-      const all = boxPlacement(box.values, window.values), rows = wherePresent(all), values = new Float64Array(rows.length * 2)
-      for (const [i, row] of rows.entries()) values.set(all.values.subarray(row * 4, row * 4 + 2), i * 2)
-      return { names: boxPlacementNames.slice(0, 2), rows, values: { rows: rows.length, columns: 2, values } }
-    }
-  }
-}
-
-/** Learned arrays under `<task>.<name>`. */
-class Layers {
-  readonly layer: Array<string> = []
-  readonly shape: Array<Float64Array> = []
-  readonly values: Array<Float64Array> = []
-  add(layer: string, shape: ReadonlyArray<number>, values: Float64Array): void {
-    this.layer.push(layer)
-    this.shape.push(Float64Array.from(shape))
-    this.values.push(values)
-  }
-}
-
-/** The value with the least loss; the first of equals. */
-const best = (values: ReadonlyArray<number>, losses: ReadonlyArray<number>): number => values[losses.indexOf(Math.min(...losses))]!
+const labelled = (labels: ReadonlyArray<string | null>): Int32Array => Int32Array.from(labels.keys()).filter((row) => labels[row] !== null)
 
 /**
  * Linear probes: what a linear model can read from the embeddings. `class` is multinomial logistic regression of the samples' label (L2,
@@ -100,126 +68,80 @@ export default Stage.make({
   learns: { weights: Weights },
   validates: true,
   fit: Effect.fn("probe/linear.fit")(function*({ embeddings, samples, split }, p) {
-    const x = yield* Effect.try({ try: () => oneView(embeddings, samples.sample_id), catch: (cause) => fail(String((cause as Error).message)) })
-    const layers = new Layers()
-    const scalingOf = p.standardize ? standard : identity
-    const inSplit = (rows: Int32Array, name: string) => rows.filter((row) => split.split[row] === name)
-    const addScaling = (task: string, { offset, scale }: Scaling) => {
-      layers.add(`${task}.offset`, [offset.length], offset)
-      layers.add(`${task}.scale`, [scale.length], scale)
-    }
-    const unchosen = (name: string, values: ReadonlyArray<number>, truth: string) =>
-      fail(`${name} has ${values.length} values to choose from on validation rows, and no validation sample has a ${truth} to compare with; give one value (${name}: [${values[0]}]) or a split with validation rows`)
+    const x = yield* attempt(() => oneView(embeddings, samples.sample_id))
+    const layers: Array<{ readonly name: string; readonly shape: ReadonlyArray<number>; readonly values: Float64Array }> = []
+    const learn = (task: string, outputs: number, learned: { readonly coefficients: Float64Array; readonly intercepts: Float64Array; readonly scaling: Scaling }) =>
+      layers.push(
+        { name: `${task}.coefficients`, shape: [outputs, x.columns], values: learned.coefficients },
+        { name: `${task}.intercepts`, shape: [outputs], values: learned.intercepts },
+        { name: `${task}.offset`, shape: [x.columns], values: learned.scaling.offset },
+        { name: `${task}.scale`, shape: [x.columns], values: learned.scaling.scale }
+      )
+    const fitting = (rows: Int32Array) => ({ train: rows.filter((row) => split.split[row] === "train"), val: rows.filter((row) => split.split[row] === "val") })
+
     let classes: ReadonlyArray<string> = []
-
-    if (p.tasks.includes("class")) {
-      const labelled = Int32Array.from(samples.label.keys()).filter((row) => samples.label[row] !== null)
-      const train = inSplit(labelled, "train"), val = inSplit(labelled, "val")
-      const fitOn = (rows: Int32Array, Cs: ReadonlyArray<number>) =>
-        Effect.gen(function*() {
-          const names = vocabularyOf(Array.from(rows, (row) => samples.label[row]!)), y = idsOf(Array.from(rows, (row) => samples.label[row]!), names)
-          if (names.length < 2) return yield* fail(`all ${rows.length} samples to fit on are of the class "${names[0]}"; the task class needs two classes (tasks: [box, position] leaves it out)`)
-          const part = takeRows(x, rows), scaling = scalingOf(part), weights = p.balanced ? balancedWeights(y) : undefined
-          return { names, y, scaling, weights, fits: yield* Effect.promise(() => fitLogistic(scaled(part, scaling), y, names.length, Cs, weights)) }
-        })
-      if (train.length > 0) {
-        let Cs = p.C.toSorted((a, b) => a - b)
-        if (Cs.length > 1) {
-          const { fits, names, scaling, weights, y } = yield* fitOn(train, Cs)
-          const known = val.filter((row) => names.includes(samples.label[row]!))
-          if (known.length === 0) return yield* unchosen("C", p.C, "label of the training samples")
-          const truth = idsOf(Array.from(known, (row) => samples.label[row]!), names), seen = scaled(takeRows(x, known), scaling)
-          const weightOf = Float64Array.from(names, (_, id) => weights === undefined ? 1 : weights[y.indexOf(id)]!)
-          const losses = yield* Effect.forEach(fits, (fit) =>
-            Effect.map(Effect.promise(() => probabilities(fit, seen)), (given) => surprisal(truth, given, names.length).reduce((sum, nats, i) => sum + weightOf[truth[i]!]! * nats, 0)))
-          Cs = [best(Cs, losses)]
-        }
-        const { fits: [fit], names, scaling } = yield* fitOn(labelled, Cs)
-        classes = names
-        layers.add("class.C", [], Float64Array.from(Cs))
-        layers.add("class.coefficients", [fit!.intercepts.length, x.columns], fit!.coefficients)
-        layers.add("class.intercepts", [fit!.intercepts.length], fit!.intercepts)
-        addScaling("class", scaling)
+    const known = fitting(labelled(samples.label))
+    if (p.tasks.includes("class") && known.train.length > 0) {
+      const head = yield* attempt(() => fitClassHead(x, samples.label, known, p))
+      classes = head.names
+      learn("class", head.intercepts.length, head)
+      layers.push({ name: "class.C", shape: [], values: Float64Array.of(head.C) })
+    }
+    const heads = targetHeads(x, p.standardize)
+    for (const { names, of, scaling, task } of regressions) {
+      const targets = of(samples), rows = fitting(withTruth(targets))
+      if (!p.tasks.includes(task) || rows.train.length === 0) continue
+      const head = yield* attempt(() => heads.fit(targets, scaling, rows, p.alpha))
+      learn(task, names.length, head)
+      layers.push(
+        { name: `${task}.alpha`, shape: [], values: Float64Array.of(head.alpha) },
+        { name: `${task}.target.offset`, shape: [names.length], values: head.targetScaling.offset },
+        { name: `${task}.target.scale`, shape: [names.length], values: head.targetScaling.scale }
+      )
+    }
+    if (layers.length === 0) {
+      return yield* new Stage.StageError({ message: `no training sample has the truth of any task (${p.tasks.join(", ")}): class needs a label, box and position a box; check the split and the data` })
+    }
+    return {
+      weights: {
+        layer: layers.map(({ name }) => name),
+        shape: layers.map(({ shape }) => Float64Array.from(shape)),
+        values: layers.map(({ values }) => values),
+        metadata: { class: JSON.stringify(classes) }
       }
     }
-
-    // Box and position are mostly of the same rows: their products are made once.
-    const designs = new Map<string, { readonly scaling: Scaling; readonly ridge: ReturnType<typeof ridgeOf> }>()
-    const designOf = (rows: Int32Array) => {
-      const name = rows.join()
-      const found = designs.get(name)
-      if (found !== undefined) return found
-      const part = takeRows(x, rows), scaling = scalingOf(part)
-      const design = { scaling, ridge: ridgeOf(scaled(part, scaling)) }
-      designs.set(name, design)
-      return design
-    }
-    for (const task of ["box", "position"] as const) {
-      if (!p.tasks.includes(task)) continue
-      const { names, rows, values } = regressions[task].of(samples)
-      const place = new Map(Array.from(rows, (row, i) => [row, i]))
-      const train = inSplit(rows, "train"), val = inSplit(rows, "val")
-      if (train.length === 0) continue
-      const targetsOf = (chosen: Int32Array) => takeRows(values, Array.from(chosen, (row) => place.get(row)!))
-      const fitOn = (chosen: Int32Array, alphas: ReadonlyArray<number>) =>
-        Effect.try({
-          try: () => {
-            const { ridge, scaling } = designOf(chosen), targets = targetsOf(chosen), targetScaling = regressions[task].scaling(targets)
-            return { scaling, targetScaling, fits: alphas.map((alpha) => ridge.fit(scaled(targets, targetScaling), alpha)) }
-          },
-          catch: (cause) => fail(`${task}: ${(cause as Error).message}`)
-        })
-      let alphas = p.alpha.toSorted((a, b) => a - b)
-      if (alphas.length > 1) {
-        if (val.length === 0) return yield* unchosen("alpha", p.alpha, regressions[task].needs)
-        const { fits, scaling, targetScaling } = yield* fitOn(train, alphas)
-        const seen = scaled(takeRows(x, val), scaling), truth = scaled(targetsOf(val), targetScaling)
-        alphas = [best(alphas, fits.map((fit) => regressionMeasures(truth, predictLinear(fit, seen)).mse))]
-      }
-      const { fits: [fit], scaling, targetScaling } = yield* fitOn(rows, alphas)
-      layers.add(`${task}.alpha`, [], Float64Array.from(alphas))
-      layers.add(`${task}.coefficients`, [names.length, x.columns], fit!.coefficients)
-      layers.add(`${task}.intercepts`, [names.length], fit!.intercepts)
-      addScaling(task, scaling)
-      addScaling(`${task}.target`, targetScaling)
-    }
-    if (layers.layer.length === 0) return yield* fail(`no training sample has the truth of any task (${p.tasks.join(", ")}): class needs a label, box and position a box; check the split and the data`)
-    return { weights: { layer: layers.layer, shape: layers.shape, values: layers.values, metadata: { class: JSON.stringify(classes) } } }
   }),
   apply: Effect.fn("probe/linear.apply")(function*({ weights }, { embeddings, samples, split }, p) {
-    const x = yield* Effect.try({ try: () => oneView(embeddings, samples.sample_id), catch: (cause) => fail(String((cause as Error).message)) })
+    const x = yield* attempt(() => oneView(embeddings, samples.sample_id))
     const layers = new Map(weights.layer.map((layer, i) => [layer, weights.values[i]!]))
     const scalingAt = (name: string): Scaling => ({ offset: layers.get(`${name}.offset`)!, scale: layers.get(`${name}.scale`)! })
-    const learnedAt = (task: string) => ({ coefficients: layers.get(`${task}.coefficients`)!, intercepts: layers.get(`${task}.intercepts`)! })
-    const scorecard = new Scorecard(samples.sample_id, split.split, p)
-    const noticeRows = (task: string, rows: Int32Array, truth: string) => {
-      if (!layers.has(`${task}.coefficients`)) return Stage.notice(`no training sample has a ${truth}: the task ${task} is left out`)
-      return rows.length < samples.rows ? Stage.notice(`${samples.rows - rows.length} of ${samples.rows} samples have no ${truth} and are left out of the task ${task}`) : Effect.void
-    }
+    const headAt = (task: string) => ({ coefficients: layers.get(`${task}.coefficients`)!, intercepts: layers.get(`${task}.intercepts`)!, scaling: scalingAt(task) })
+    /** Whether a task was learned; says which samples it leaves out. */
+    const learned = Effect.fnUntraced(function*(task: (typeof p.tasks)[number], truth: string, rows: Int32Array) {
+      if (!p.tasks.includes(task)) return false
+      const there = layers.has(`${task}.coefficients`)
+      if (!there) yield* Stage.notice(`no training sample has a ${truth}: the task ${task} is left out`)
+      else if (rows.length < samples.rows) yield* Stage.notice(`${samples.rows - rows.length} of ${samples.rows} samples have no ${truth} and are left out of the task ${task}`)
+      return there
+    })
     if (!split.split.includes("test")) yield* Stage.notice("the split has no test samples: there are no test metrics")
 
-    if (p.tasks.includes("class")) {
-      const rows = Int32Array.from(samples.label.keys()).filter((row) => samples.label[row] !== null)
-      yield* noticeRows("class", rows, "label")
-      if (layers.has("class.coefficients")) {
-        const learned = JSON.parse(weights.metadata!["class"]!) as ReadonlyArray<string>
-        const names = vocabularyOf([...learned, ...samples.label]), places = idsOf(learned, names), truth = idsOf(Array.from(rows, (row) => samples.label[row]!), names)
-        for (const [id, name] of names.entries()) {
-          if (!learned.includes(name)) yield* Stage.notice(`no training sample is of the class "${name}", which ${truth.filter((own) => own === id).length} other samples are of: it is never predicted`)
-        }
-        const known = yield* Effect.promise(() => probabilities({ classes: learned.length, ...learnedAt("class") }, scaled(x, scalingAt("class"))))
-        const given = new Float64Array(rows.length * names.length)
-        for (const [i, row] of rows.entries()) for (const [c, place] of places.entries()) given[i * names.length + place] = known[row * learned.length + c]!
-        scorecard.classes("class", rows, truth, given, names)
+    const scorecard = new Scorecard(samples.sample_id, split.split, p), rows = labelled(samples.label)
+    if (yield* learned("class", "label", rows)) {
+      const own: ReadonlyArray<string> = JSON.parse(weights.metadata!["class"]!)
+      const names = vocabularyOf([...own, ...samples.label]), ids = idsOf(samples.label, names)
+      for (const [id, name] of names.entries()) {
+        if (!own.includes(name)) yield* Stage.notice(`no training sample is of the class "${name}", which ${ids.filter((other) => other === id).length} other samples are of: it is never predicted`)
       }
+      const all = yield* attempt(() => classProbabilities({ ...headAt("class"), names: own, classes: own.length }, x, names))
+      const given = takeRows({ rows: x.rows, columns: names.length, values: all }, rows)
+      scorecard.classes("class", rows, Int32Array.from(rows, (row) => ids[row]!), given.values, names)
     }
-    for (const task of ["box", "position"] as const) {
-      if (!p.tasks.includes(task)) continue
-      const { names, rows, values } = regressions[task].of(samples)
-      yield* noticeRows(task, rows, regressions[task].needs)
-      if (!layers.has(`${task}.coefficients`)) continue
-      const predicted = predictLinear(learnedAt(task), scaled(x, scalingAt(task)))
-      scorecard.targets(task, rows, scaled(values, scalingAt(`${task}.target`)), takeRows(predicted, rows), names)
+    for (const { names, of, task, truth } of regressions) {
+      const targets = of(samples), rows = withTruth(targets)
+      if (!(yield* learned(task, truth, rows))) continue
+      const head = headAt(task), predicted = predictLinear(head, scaled(x, head.scaling))
+      scorecard.targets(task, rows, scaled(takeRows(targets, rows), scalingAt(`${task}.target`)), takeRows(predicted, rows), names)
     }
     return scorecard.tables()
   })

@@ -1,0 +1,125 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Samples, Stage } from "outcrop"
+import { collect } from "../../imagery/collection.ts"
+import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
+import { isImage, join, openAll, openSource, parameters as reading, stemOf, timeIn } from "../../imagery/source.ts"
+
+/** The parts of a COCO file that are read; https://cocodataset.org/#format-data */
+const Coco = Schema.Struct({
+  images: Schema.Array(Schema.Struct({
+    id: Schema.Finite,
+    file_name: Schema.NonEmptyString,
+    width: Schema.Finite,
+    height: Schema.Finite,
+    date_captured: Schema.optionalKey(Schema.Unknown)
+  })),
+  annotations: Schema.Array(Schema.Struct({
+    id: Schema.Finite,
+    image_id: Schema.Finite,
+    category_id: Schema.Finite,
+    bbox: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite, Schema.Finite])
+  })),
+  categories: Schema.optionalKey(Schema.Array(Schema.Struct({ id: Schema.Finite, name: Schema.NonEmptyString })))
+})
+type Image = (typeof Coco.Type)["images"][number]
+
+const With = Schema.Struct({
+  annotations: Schema.NonEmptyString.annotate({ description: "the COCO file, relative to the data root" }),
+  images: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "folder of the images; without, that of the COCO file" })),
+  missing: Stage.withDefault(Schema.Literals(["stop", "skip"]).annotate({ description: "what to do where listed images have no file" }), "stop"),
+  ...reading,
+  ...cutting
+})
+
+const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
+
+/** Whether a name has a band in it as a word of its own: "..._L2A_B02_(Raw).tiff". */
+const hasBand = (name: string, band: string): boolean => stemOf(name).split(/[_.\-() ]+/).includes(band)
+
+/**
+ * Finds the files of a listed image. Either it is where its name says; or a folder bears the scene's name (`klang` for
+ * `klang_rgb.tiff`) and holds the image, or one file for each of the bands asked for.
+ */
+const find = Effect.fnUntraced(function*(folder: string, folders: ReadonlyArray<string>, { file_name }: Image, bands: ReadonlyArray<string> | undefined) {
+  const files = yield* Stage.Files
+  const stem = stemOf(file_name)
+  const scene = folders.filter((name) => stem === name || stem.startsWith(`${name}_`) || stem.startsWith(`${name}-`)).toSorted((a, b) => b.length - a.length)[0]
+  const beside = join(folder, file_name)
+  if (yield* files.exists(beside)) return { name: scene ?? stem, paths: [beside] as const }
+  if (scene === undefined) return undefined
+  const inside = join(join(folder, scene), file_name)
+  if (yield* files.exists(inside)) return { name: scene, paths: [inside] as const }
+  if (bands === undefined) return undefined
+  const names = (yield* files.list(join(folder, scene))).filter(isImage)
+  const paths: Array<string> = []
+  for (const band of bands) {
+    const [only, another] = names.filter((name) => hasBand(name, band))
+    if (only === undefined) return undefined
+    if (another !== undefined) return yield* fail(`two files in ${join(folder, scene)} may be band ${band} of ${file_name}: ${only} and ${another}`)
+    paths.push(join(join(folder, scene), only))
+  }
+  const [first, ...rest] = paths
+  return first === undefined ? undefined : { name: scene, paths: [first, ...rest] as const }
+})
+
+/**
+ * Reads images with boxes as COCO lists them: https://cocodataset.org/#format-data
+ *
+ * Samples are crops (`crop`), tiles (`tiles`), or whole images. `label` is the category; `location` the scene, so that a split by location
+ * keeps it together; `time` the date in the name of the file, or in `date_captured`; `lat` and `lon` come from georeferenced files.
+ * With `bands`, a scene may also be a folder of one file a band, and the bands of a multi-band file get these names.
+ */
+export default Stage.make({
+  name: "ingest/coco",
+  version: 1,
+  summary: "images with boxes as COCO lists them: crops, tiles or whole images",
+  with: With,
+  needs: {},
+  gives: { samples: Samples },
+  run: Effect.fn("ingest/coco")(function*(_, parameters) {
+    const { annotations: path, bands, missing, onError } = parameters
+    const files = yield* Stage.Files
+    const bytes = yield* files.read(path)
+    const json = yield* Effect.try({
+      try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
+      catch: (cause) => new Stage.StageError({ message: `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}` })
+    })
+    const coco = yield* Effect.mapError(Schema.decodeUnknownEffect(Coco)(json), (issue) => new Stage.StageError({ message: `${path} is not a COCO file: ${issue.message}` }))
+
+    const names = new Map(coco.categories?.map(({ id, name }) => [id, name]))
+    const thingsOf = new Map<number, Array<Thing>>(coco.images.map(({ id }) => [id, []]))
+    let strangers = 0
+    for (const { bbox: [x, y, width, height], category_id, id, image_id } of coco.annotations) {
+      const label = names.get(category_id) ?? (names.size === 0 ? `category-${category_id}` : undefined)
+      if (label === undefined) return yield* fail(`annotation ${id} of ${path} has category ${category_id}, which is not listed; there are ${[...names.keys()].join(", ")}`)
+      const things = thingsOf.get(image_id)
+      if (things === undefined) strangers++
+      else things.push({ name: String(id).padStart(6, "0"), label, box: [x, y, x + width, y + height] })
+    }
+    if (strangers > 0) yield* Stage.notice(`annotations of images that ${path} does not list: ${strangers} of ${coco.annotations.length}`)
+
+    const folder = parameters.images ?? path.slice(0, Math.max(0, path.lastIndexOf("/")))
+    const folders = (yield* files.list(folder === "" ? "." : folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
+    const found = yield* Effect.forEach(coco.images, (image) => Effect.map(find(folder, folders, image, bands), (at) => ({ at, image })))
+    const lost = found.flatMap(({ at, image }) => at === undefined ? [image] : [])
+    if (lost.length > 0) {
+      const hint = bands === undefined ? "; scenes of one file a band need `bands`" : ""
+      const message = `images listed in ${path} that have no file: ${lost.length} of ${found.length} (${lost.map(({ file_name }) => file_name).join(", ")})${hint}`
+      if (missing === "stop") return yield* fail(`${message}; \`missing: skip\` goes on without them`)
+      yield* Stage.notice(`${message}; boxes that go with them: ${lost.reduce((sum, { id }) => sum + thingsOf.get(id)!.length, 0)}`)
+    }
+
+    const present = found.flatMap(({ at, image }) => at === undefined ? [] : [{ ...at, image }])
+    const images = yield* openAll(present, onError, Effect.fnUntraced(function*({ image, name, paths }) {
+      const source = yield* openSource(paths, parameters)
+      if (source.width !== image.width || source.height !== image.height) {
+        return yield* fail(`${paths[0]} is ${source.width} x ${source.height} px, but ${path} lists ${image.file_name} with ${image.width} x ${image.height}, so its boxes would be off`)
+      }
+      const named = timeIn(paths[0])
+      const time = Number.isNaN(named) && typeof image.date_captured === "string" ? timeIn(image.date_captured) : named
+      return { name, from: `image ${image.id} (${image.file_name}) of ${path}`, source, things: thingsOf.get(image.id)!, location: name, time }
+    }))
+    return { samples: yield* collect(yield* cut(images, parameters)) }
+  })
+})
