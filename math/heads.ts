@@ -7,7 +7,7 @@ import { balancedWeights, fitLogistic, type Logistic, probabilities } from "./lo
 import { type Matrix, takeRows } from "./matrix.ts"
 import { regressionMeasures, regressionTerms } from "./regression.ts"
 import { type Linear, predictLinear, ridgeOf } from "./ridge.ts"
-import { identity, scaled, type Scaling, standard } from "./scaling.ts"
+import { identity, scaled, scaledParts, type Scaling, standard } from "./scaling.ts"
 import { idsOf, vocabularyOf } from "./vocabulary.ts"
 
 /** Rows that have a task's truth; those of `val` choose, and both are fitted on in the end. */
@@ -65,9 +65,11 @@ export const fitClassHead = async (x: Matrix, labels: ReadonlyArray<string | nul
 
 /** Probability of each of `names` for each row of x, [n, names]; 0 for names that the head does not know. */
 export const classProbabilities = async (head: Logistic & Pick<ClassHead, "names" | "scaling">, x: Matrix, names: ReadonlyArray<string>): Promise<Float64Array> => {
-  const known = await probabilities(head, scaled(x, head.scaling)), places = idsOf(head.names, names)
-  const out = new Float64Array(x.rows * names.length)
-  for (let i = 0; i < x.rows; i++) for (const [c, place] of places.entries()) out[i * names.length + place] = known[i * head.classes + c]!
+  const places = idsOf(head.names, names), out = new Float64Array(x.rows * names.length)
+  for (const { from, part } of scaledParts(x, head.scaling)) {
+    const known = await probabilities(head, part)
+    for (let i = 0; i < part.rows; i++) for (const [c, place] of places.entries()) out[(from + i) * names.length + place] = known[i * head.classes + c]!
+  }
   return out
 }
 
@@ -107,4 +109,11 @@ export const targetHeads = (x: Matrix, standardize: boolean) => {
       return { ...fit!, alpha, scaling, targetScaling }
     }
   }
+}
+
+/** Predictions of a head for each row of x, [n, targets], scaled as its targets were. */
+export const predictTargets = (head: Linear & Pick<TargetHead, "scaling">, x: Matrix): Matrix => {
+  const columns = head.intercepts.length, values = new Float64Array(x.rows * columns)
+  for (const { from, part } of scaledParts(x, head.scaling)) values.set(predictLinear(head, part).values, from * columns)
+  return { rows: x.rows, columns, values }
 }

@@ -45,3 +45,12 @@ export const scaled = (x: Matrix, { offset, scale }: Scaling): Matrix => {
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) values[i * columns + j] = (x.values[i * columns + j]! - offset[j]!) / scale[j]!
   return { rows, columns, values }
 }
+
+/** The rows scaled, some thousand at a time: a copy of a large collection need not exist. Each part begins at row `from`. */
+export function* scaledParts(x: Matrix, scaling: Scaling): Generator<{ readonly from: number; readonly part: Matrix }> {
+  const most = 4096
+  for (let from = 0; from < x.rows; from += most) {
+    const to = Math.min(x.rows, from + most)
+    yield { from, part: scaled({ rows: to - from, columns: x.columns, values: x.values.subarray(from * x.columns, to * x.columns) }, scaling) }
+  }
+}

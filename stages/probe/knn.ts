@@ -9,6 +9,8 @@ import { oneView } from "../../math/views.ts"
 import { idsOf, vocabularyOf } from "../../math/vocabulary.ts"
 
 const fail = (message: string) => new Stage.StageError({ message })
+const viewOf = (embeddings: Parameters<typeof oneView>[0], ids: ReadonlyArray<string>) =>
+  Effect.try({ try: () => oneView(embeddings, ids), catch: (cause) => fail(cause instanceof Error ? cause.message : String(cause)) })
 
 /**
  * k-nearest-neighbour probe of the class: what is near in the embedding, by cosine similarity. The k nearest fitted samples vote with
@@ -39,7 +41,7 @@ export default Stage.make({
   learns: { weights: Weights },
   validates: true,
   fit: Effect.fn("probe/knn.fit")(function*({ embeddings, samples, split }, p) {
-    const x = yield* Effect.try({ try: () => oneView(embeddings, samples.sample_id), catch: (cause) => fail(String((cause as Error).message)) })
+    const x = yield* viewOf(embeddings, samples.sample_id)
     const labelled = Int32Array.from(samples.label.keys()).filter((row) => samples.label[row] !== null)
     const train = labelled.filter((row) => split.split[row] === "train"), val = labelled.filter((row) => split.split[row] === "val")
     if (train.length === 0) return yield* fail("no training sample has a label; probe/knn needs labelled training samples: check the split and the data")
@@ -70,9 +72,9 @@ export default Stage.make({
     }
   }),
   apply: Effect.fn("probe/knn.apply")(function*({ weights }, { embeddings, samples, split }, p) {
-    const x = yield* Effect.try({ try: () => oneView(embeddings, samples.sample_id), catch: (cause) => fail(String((cause as Error).message)) })
+    const x = yield* viewOf(embeddings, samples.sample_id)
     const layer = (name: string) => weights.values[weights.layer.indexOf(name)]!
-    const learned = JSON.parse(weights.metadata!["class"]!) as ReadonlyArray<string>
+    const learned: ReadonlyArray<string> = JSON.parse(weights.metadata!["class"]!)
     const names = vocabularyOf([...learned, ...samples.label]), ids = idsOf(samples.label, names), places = idsOf(learned, names)
     const rows = Int32Array.from(ids.keys()).filter((row) => ids[row]! >= 0 && split.split[row] !== "train" && split.split[row] !== "val")
     const without = ids.filter((id) => id < 0).length

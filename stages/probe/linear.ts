@@ -2,9 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Embeddings, Metrics, Predictions, Samples, Split, Stage, Weights } from "outcrop"
 import { boxFeatureNames, boxFeatures, boxPlacement, boxPlacementNames } from "../../math/box-features.ts"
-import { classProbabilities, fitClassHead, targetHeads } from "../../math/heads.ts"
+import { classProbabilities, fitClassHead, predictTargets, targetHeads } from "../../math/heads.ts"
 import { type Matrix, takeRows } from "../../math/matrix.ts"
-import { predictLinear } from "../../math/ridge.ts"
 import { identity, minMax, scaled, type Scaling } from "../../math/scaling.ts"
 import { Scorecard } from "../../math/scorecard.ts"
 import { oneView } from "../../math/views.ts"
@@ -140,8 +139,8 @@ export default Stage.make({
     for (const { names, of, task, truth } of regressions) {
       const targets = of(samples), rows = withTruth(targets)
       if (!(yield* learned(task, truth, rows))) continue
-      const head = headAt(task), predicted = predictLinear(head, scaled(x, head.scaling))
-      scorecard.targets(task, rows, scaled(takeRows(targets, rows), scalingAt(`${task}.target`)), takeRows(predicted, rows), names)
+      const predicted = takeRows(predictTargets(headAt(task), x), rows)
+      scorecard.targets(task, rows, scaled(takeRows(targets, rows), scalingAt(`${task}.target`)), predicted, names)
     }
     return scorecard.tables()
   })

@@ -57,7 +57,7 @@ describe("kmeans", () => {
     }
   })
   it("gives an emptied cluster the row that is worst off", () => {
-    // Both starts in one cloud and one far outside: the third centre has no row at first.
+    // The third centre lies so far out that it has no row at first.
     const { inertia, labels } = lloyd(matrix([[0], [1], [10], [11]]), matrix([[0], [10], [1000]]))
     expect(new Set(labels).size).toBe(3)
     expect(inertia).toBeCloseTo(0.5, 12)
