@@ -83,7 +83,7 @@ describe("drawn", () => {
   it("says which classes are smaller than the folds", async () => {
     const rows = [...species.slice(0, 30), { id: "rare", label: "moose" }]
     const { notices } = await divide(split, samplesOf(rows), { by: ["label"], test: 0, folds: 5, fold: 0 })
-    expect(notices).toEqual(["1 of 4 classes have fewer samples than the 5 folds, so some parts lack them: moose (1)"])
+    expect(notices).toEqual(["classes with fewer samples than the 5 folds, so that some lack them: 1 of 4 (moose has 1)"])
   })
 })
 
@@ -124,7 +124,7 @@ describe("by group", () => {
       const near = gridDisk(cellOf(row), 1).some((cell) => testCells.has(cell))
       expect(of.get(row.id)).toBe(testCells.has(cellOf(row)) ? "test" : near ? "unused" : "train")
     }
-    expect(notices).toEqual([`${count(of, "unused", rows)} samples lie within 1 ring of a test cell and stay unused`])
+    expect(notices).toEqual([`samples left unused because their cell is near a test cell (1 ring): ${count(of, "unused", rows)} of 400`])
   })
 })
 
@@ -134,7 +134,7 @@ describe("given", () => {
     const rows = ["A/a_1.tif", "A/a_2.tif", "B/b_1.tif", "B/b_2.tif"].map((id) => ({ id }))
     const { notices, of } = await divide(split, samplesOf(rows), { given: { train: "train.txt", test: "test.txt" } }, root)
     expect(Object.fromEntries(of)).toEqual({ "A/a_1.tif": "train", "A/a_2.tif": "test", "B/b_1.tif": "train", "B/b_2.tif": "unused" })
-    expect(notices).toEqual(["1 ids of the given split are no samples here: stranger.tif", "1 of 4 samples are in no list and stay unused"])
+    expect(notices).toEqual(["ids of the given split that are no samples here: 1 (stranger.tif)", "samples in no list, left unused: 1 of 4"])
   })
 
   it("takes a column of a CSV", async () => {
@@ -165,7 +165,7 @@ describe("refuses", () => {
     [{ test: { groups: ["place-00"] } }, "groups are named for a part, but not what a group is: add `group: location`"],
     [{ test: { groups: ["palce-00"] }, group: "location" }, 'there is no group "palce-00"; there are place-00, place-01'],
     [{ buffer: 1 }, "`buffer` counts rings of H3 cells: it needs `group: h3`"],
-    [{ group: "h3" }, "240 samples have no coordinates, which `group: h3` needs: s0000, s0001, s0002 and 237 more"],
+    [{ group: "h3" }, "`group: h3` needs coordinates; samples without: 240 of 240 (s0000, s0001, s0002 and 237 more)"],
     [{ by: ["box"] }, 'to stratify by "box", bind `annotations` to the stage that gives it; samples have label, labels, location'],
     [{ group: "location", test: 0.001 }, "the test set is empty (train 240, val 0, test 0, unused 0): ask for other fractions, folds or groups"]
   ])("%j", async (parameters, message) => {
