@@ -45,7 +45,7 @@ fs.writeFileSync(join(dist, "train.js"), (await bundle(join(root, "tensor/train.
 
 const manifest: Record<string, { file: string; digest: string; packages: ReadonlyArray<string> }> = {}
 for (const kind of ["ingest", "embed", "mine", "train", "probe"]) {
-  for (const name of fs.readdirSync(join(root, "stages", kind)).filter((name) => name.endsWith(".ts")).sort()) {
+  for (const name of fs.readdirSync(join(root, "stages", kind)).filter((name) => name.endsWith(".ts")).toSorted()) {
     const { digest, packages, text } = await bundle(join(root, "stages", kind, name), join(root, "tensor/train.ts"))
     const stage = `${kind}/${name.slice(0, -3)}`
     const file = join("closures", `${stage}.js`)

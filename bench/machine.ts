@@ -18,7 +18,7 @@ export const once = (command: ReadonlyArray<string>, cwd: string, environment: R
 }
 
 export const median = (values: ReadonlyArray<number>): number => {
-  const sorted = [...values].sort((a, b) => a - b)
+  const sorted = [...values].toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]!
 }
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
@@ -121,6 +122,8 @@ const presenter: CliOutput.Presenter = {
 outcrop.pipe(
   Command.run({ version }),
   Effect.tapError((error) => error instanceof CommandError ? Console.error(error.message) : Effect.void),
+  // a wrong invocation was shown by the presenter; it ends as any wrong input does
+  Effect.mapError((error) => CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0 ? new CommandError({ message: "", code: 2 }) : error),
   Effect.provide(Layer.mergeAll(
     NodeServices.layer,
     CliOutput.layerPresenter(presenter),

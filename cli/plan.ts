@@ -4,7 +4,7 @@ import { plan, type PlanState } from "../engine/plan.ts"
 import { style, textTable } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { summaryOf } from "./run.ts"
-import { openSession, type SessionFlags } from "./session.ts"
+import { forcedStages, openSession, type SessionFlags } from "./session.ts"
 import { readWords, showSeconds } from "./words.ts"
 
 export interface PlanFlags extends SessionFlags {
@@ -19,7 +19,8 @@ export const planCommand = Effect.fn("cli/plan")(function*(flags: PlanFlags) {
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
   const { cache, grid } = session
-  const result = plan({ grid, cache, force: new Set(flags.force), rehash: flags.rehash, backend: flags.backend })
+  const force = yield* forcedStages(session, flags.force)
+  const result = plan({ grid, cache, force, rehash: flags.rehash, backend: flags.backend })
   const summary = summaryOf(session, (node) => result.nodes[node]!.state, { rows: result.rows, seconds: result.seconds, bytes: result.bytes })
   if (flags.json) console.log(JSON.stringify(summary))
   else {

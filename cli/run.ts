@@ -7,7 +7,7 @@ import { allResults, reportText } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { progress } from "./progress.ts"
-import { openSession, type Session, type SessionFlags, withoutDamagedIndex } from "./session.ts"
+import { forcedStages, openSession, type Session, type SessionFlags, withoutDamagedIndex } from "./session.ts"
 import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
 
 export interface RunFlags extends SessionFlags {
@@ -54,12 +54,12 @@ const groupFailures = (result: RunResult): string => {
 export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   const memory = readBytes(flags.memory)
   if (memory === undefined) return yield* new CommandError({ message: `--memory takes bytes like 2GB, got "${flags.memory}"`, code: 2 })
+  if (flags.jobs < 1) return yield* new CommandError({ message: `--jobs takes a number from 1, got ${flags.jobs}`, code: 2 })
   const begin = performance.now()
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
   const { cache, file, grid } = session
-  const force = new Set(flags.force)
-  for (const stage of force) if (!grid.stages.includes(stage)) return yield* new CommandError({ message: `--force: there is no stage "${stage}"; stages are ${grid.stages.join(", ")}`, code: 2 })
+  const force = yield* forcedStages(session, flags.force)
   const display = progress({ grid, mode: flags.events ? "events" : flags.json ? "quiet" : "auto" })
   const exit = yield* Effect.exit(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: flags.backend, onEvent: display.on }))
   display.end()

@@ -7,6 +7,7 @@ import { expand, type Grid } from "../engine/expand.ts"
 import { Library } from "../engine/library.ts"
 import { override } from "../engine/override.ts"
 import { type PipelineFile, readPipeline } from "../engine/source.ts"
+import { suggest } from "../schemas/diagnostic.ts"
 import type { CommandError } from "./error.ts"
 import { userError } from "./error.ts"
 import type { Words } from "./words.ts"
@@ -58,4 +59,10 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     },
     catch: describe(folder)
   })
+})
+
+/** The stages of `--force`; one that does not exist is an error. */
+export const forcedStages = Effect.fnUntraced(function*({ grid }: Session, names: ReadonlyArray<string>) {
+  for (const name of names) if (!grid.stages.includes(name)) return yield* userError(`--force: there is no stage "${name}"${suggest(name, grid.stages)}; stages are ${grid.stages.join(", ")}`)
+  return new Set(names)
 })

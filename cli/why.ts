@@ -4,7 +4,7 @@ import { plan } from "../engine/plan.ts"
 import { type Cause, why } from "../engine/why.ts"
 import { style } from "../report/terminal.ts"
 import type { PlanFlags } from "./plan.ts"
-import { openSession } from "./session.ts"
+import { forcedStages, openSession } from "./session.ts"
 import { readWords } from "./words.ts"
 
 const show = (value: unknown): string => {
@@ -37,7 +37,8 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
   const { cache, grid } = session
-  const result = plan({ grid, cache, force: new Set(flags.force), rehash: flags.rehash, backend: flags.backend })
+  const force = yield* forcedStages(session, flags.force)
+  const result = plan({ grid, cache, force, rehash: flags.rehash, backend: flags.backend })
   const stages = new Set(words.names)
   const picked = Object.keys(words.picks).length > 0
   const wanted = result.nodes.filter(({ node, state }) => stages.size > 0 ? stages.has(node.stage) : picked || state !== "cached")

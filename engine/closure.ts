@@ -98,7 +98,7 @@ export const bundle = async (file: string, train: string): Promise<Closure> => {
     return {
       text,
       digest: hash("sha256", text, "hex"),
-      packages: [...found].sort(),
+      packages: [...found].toSorted(),
       inputs: Object.keys(metafile.inputs).map((input) => new URL(input, `file://${dirname(file)}/`).pathname)
     }
   } catch (cause) {

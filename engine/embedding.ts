@@ -55,12 +55,11 @@ export const embedder = (options: {
 }) => {
   const { cache, call, jobs, tables } = options
   const locks = new Map<string, Semaphore.Semaphore>()
-  /** Embeds one node. Nodes with the same embedder take turns, so rows they share are embedded once. */
-  return Effect.fnUntraced(function*(node: Node, job: Omit<Job, "task" | "learned">, preimage: Readonly<Record<string, Document>>, onProgress: (done: number, total: number) => void) {
+  /** Embeds the samples for one node. Nodes with the same embedder take turns, so rows they share are embedded once. */
+  return Effect.fnUntraced(function*(node: Node, samples: Table, job: Omit<Job, "task" | "learned">, preimage: Readonly<Record<string, Document>>, onProgress: (done: number, total: number) => void) {
     const { stage } = node.implementation
     const member = job.members[0]!
-    const [port, input] = Object.entries(member.inputs)[0]!
-    const samples = tables.table("", outputOf(node, port, input))
+    const { read } = Object.values(member.inputs).find(({ table }) => table === "samples")!
     const fitted: MemberResult | undefined = stage.fit === undefined ? undefined : (yield* call({ ...job, task: "fit", learned: {} }, () => {})).results[0]
     const learnedOutputs = fitted?.outputs ?? {}
     for (const [blob, bytes] of Object.entries(fitted?.inline ?? {})) tables.hold(blob, { bytes }, bytes.length)
@@ -72,7 +71,7 @@ export const embedder = (options: {
       locks.set(name, lock)
     }
     const work = Effect.gen(function*() {
-      const keys = rowKeysOf(name, samples, input.read)
+      const keys = rowKeysOf(name, samples, read)
       const hex = keys.map((key) => Buffer.from(key).toString("hex"))
       const notices = [...(fitted?.notices ?? [])]
       let embedded = 0
@@ -119,16 +118,11 @@ export const embedder = (options: {
   })
 }
 
-const outputOf = (node: Node, port: string, input: InputTable): Output => {
-  if (input.table !== "samples") throw new Error(`${node.implementation.uses}: the first port of an embed stage takes samples, not ${port}`)
-  return { table: input.table, rows: 0, columns: {}, metadata: input.metadata ?? {}, blob: input.blob, bytes: 0, kept: "blob" }
-}
-
 /** The rows in chunks, windows of one scene next to each other. */
 const chunksOf = (rows: ReadonlyArray<number>, samples: Table, jobs: number): Array<Int32Array> => {
   const assets = samples.columns.get("assets")?.column as ColumnTypes["assets"] | undefined
   const scene = (row: number) => assets?.[row]![0]?.digest ?? ""
-  const sorted = [...rows].sort((a, b) => scene(a) < scene(b) ? -1 : scene(a) > scene(b) ? 1 : a - b)
+  const sorted = [...rows].toSorted((a, b) => scene(a) < scene(b) ? -1 : scene(a) > scene(b) ? 1 : a - b)
   const size = Math.max(1, Math.min(chunkRows, Math.ceil(rows.length / (2 * jobs))))
   const chunks: Array<Int32Array> = []
   let begin = 0

@@ -132,7 +132,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
   for (const name of stages) {
     const own = references([pipeline.stages[name]!.uses, pipeline.stages[name]!.with ?? {}], columns)
     for (const [, stage] of needsOf.get(name)!) for (const column of plans.get(stage)!.columns) own.add(column)
-    plans.set(name, { name, columns: [...own].sort((a, b) => a - b), upstream: needsOf.get(name)! })
+    plans.set(name, { name, columns: [...own].toSorted((a, b) => a - b), upstream: needsOf.get(name)! })
   }
 
   // distinct combinations a stage depends on: a number for each, mixed radix over its columns

@@ -16,7 +16,7 @@ const folderMark = (names: ReadonlyArray<string>) => `folder ${hash("sha256", na
 /** The names in a folder as `Files.list` gives them; `undefined` where there is no such folder. */
 export const listFolder = (path: string): Array<string> | undefined => {
   try {
-    return fs.readdirSync(path, { withFileTypes: true }).map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).sort()
+    return fs.readdirSync(path, { withFileTypes: true }).map((entry) => entry.isDirectory() ? `${entry.name}/` : entry.name).toSorted()
   } catch {
     return undefined
   }

@@ -267,7 +267,9 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
       }
       const member = (node: Node, inputs: Readonly<Record<string, InputTable>>) => ({ parameters: node.parameters, inputs })
       if (stage.embed !== undefined) {
-        yield* start([first], Effect.map(embed(first.node, { ...job, members: [member(first.node, inputs)] }, first.missing.preimage, progress), ({ counts, result }) => {
+        const samples = first.node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")!
+        const table = tables.table(keys[samples.node]!, outputOf(samples.node, samples.output))
+        yield* start([first], Effect.map(embed(first.node, table, { ...job, members: [member(first.node, inputs)] }, first.missing.preimage, progress), ({ counts, result }) => {
           embedded += counts.embedded
           cachedRows += counts.cached
           return [result]
@@ -304,10 +306,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")
     if (failure === undefined) {
       const defect = exit.cause.reasons.find((reason) => reason._tag === "Die")
-      if (defect?.defect instanceof LostOutput) {
-        for (const each of work) pending[rank.get(each.node.stage)!]!.push(each)
-        return
-      }
+      if (defect?.defect instanceof LostOutput) return failNode(work[0]!.node, `${defect.defect.message}; run again`)
       return yield* Effect.failCause(exit.cause as never)
     }
     // one bad sibling must not take the others down: each is tried alone
@@ -327,6 +326,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     yield* settle()
   }
   for (const node of nodes) states[node.index] ??= "skipped"
+  failures.sort((a, b) => a.node.index - b.node.index)
   const result: RunResult = { states, keys, outputs, failures, notices, rows: { embedded, cached: cachedRows }, bytes, tables }
   return result
 }, Effect.scoped)

@@ -41,7 +41,7 @@ const kindOf = (path: ReadonlyArray<string>): CauseKind => {
 /** The parts in which two keys differ. */
 export const differences = (before: Document | undefined, after: Document | undefined, path: ReadonlyArray<string> = []): Array<Cause> => {
   if (isMapping(before) && isMapping(after)) {
-    return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => differences(before[key], after[key], [...path, key]))
+    return [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted().flatMap((key) => differences(before[key], after[key], [...path, key]))
   }
   if (JSON.stringify(before) === JSON.stringify(after)) return []
   const part = path[0] === "ports" ? path.slice(1).filter((step) => step !== "columns").join(".") : path[0] === "with" || path[0] === "files" ? path.slice(1).join(".") : path.join(".")

@@ -139,7 +139,7 @@ const columnData = (kind: ColumnKind, column: Column): ArrowData => {
 /** The Arrow IPC file of a table: one record batch, the same bytes for the same table. */
 export const encode = (table: Table): Uint8Array => {
   const data = Array.from(table.columns, ([name, { kind, column }]) => [name, columnData(kind, column)] as const)
-  const metadata = new Map([["outcrop.table", table.schema.name], ...Object.entries(table.metadata).sort(([a], [b]) => a < b ? -1 : 1)])
+  const metadata = new Map([["outcrop.table", table.schema.name], ...Object.entries(table.metadata).toSorted(([a], [b]) => a < b ? -1 : 1)])
   const fields = data.map(([name, { type }]) => new Field(name, type, true))
   const schema = new Schema(fields, metadata)
   const children = data.map(([, child]) => child)
@@ -152,7 +152,7 @@ export const encode = (table: Table): Uint8Array => {
 
 type AnyVector = Vector<DataType>
 const rowsOf = <A>(vector: AnyVector, read: (value: unknown) => A): Array<A> => {
-  const out = new Array<A>(vector.length)
+  const out: Array<A> = []
   for (let i = 0; i < vector.length; i++) out[i] = read(vector.get(i))
   return out
 }
@@ -250,7 +250,7 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
     if (present.has(name)) read(name, spec.kind)
     else if (!spec.optional) fail(name, `the column ${name} is missing; there are ${[...present.keys()].join(", ")}`)
   }
-  for (const [name, type] of [...present].filter(([name]) => !(name in schema.columns)).sort(([a], [b]) => a < b ? -1 : 1)) {
+  for (const [name, type] of [...present].filter(([name]) => !(name in schema.columns)).toSorted(([a], [b]) => a < b ? -1 : 1)) {
     if (!schema.open) fail(name, `${schema.name} has no column of that name`)
     const kind = openKindOf(type)
     if (kind === undefined) fail(name, `${type.toString()} is none of what an annotation can be: class ids (integers), scores (floats), vectors`)

@@ -80,7 +80,7 @@ export const mistakesOf = (issue: SchemaIssue.Issue, path: Path, known: (path: P
       const alternatives = issue.issues.map((nested) => inner(nested, path))
       const deepest = (list: ReadonlyArray<Mistake>) => Math.max(...list.map((mistake) => mistake.path.length))
       const deeper = alternatives.filter((list) => list.length > 0 && deepest(list) > path.length)
-      if (deeper.length > 0) return deeper.sort((a, b) => deepest(b) - deepest(a))[0]!
+      if (deeper.length > 0) return deeper.toSorted((a, b) => deepest(b) - deepest(a))[0]!
       const value = hasInput(issue) ? JSON.stringify(issue.input) : undefined
       return [{ path, message: `${format(issue).issues.map(({ message }) => message)[0] ?? "not one of the forms allowed"}${value === undefined || value.length > 60 ? "" : `, got ${value}`}` }]
     }
@@ -133,7 +133,7 @@ const frame = (source: Source, line: number, col: number, where: string, message
 /** The error that lists mistakes in the order of the file, each once. */
 export const invalid = (source: Source, mistakes: ReadonlyArray<Mistake>): InvalidPipeline => {
   const placed = mistakes.map((mistake) => ({ ...mistake, ...(mistake.offset === undefined ? placeOf(source, mistake.path, mistake.onKey) : source.lines.linePos(mistake.offset)) }))
-  placed.sort((a, b) => a.line - b.line || a.col - b.col)
+  placed.toSorted((a, b) => a.line - b.line || a.col - b.col)
   const texts = [...new Set(placed.map(({ path, message, line, col }) => frame(source, line, col, show(path), message)))]
   const shown = texts.slice(0, 20)
   return new InvalidPipeline({ message: shown.join("\n") + (texts.length > shown.length ? `\n... and ${texts.length - shown.length} more` : "") })

@@ -107,7 +107,7 @@ export const make = <C extends Columns>(schema: TableSchema<C>, given: TableInpu
   const values: Readonly<Record<string, unknown>> = given
   const names = Object.keys(schema.columns)
   const first = names.find((name) => values[name] !== undefined)
-  const open = Object.entries(given.open ?? {}).sort(([a], [b]) => a < b ? -1 : 1)
+  const open = Object.entries(given.open ?? {}).toSorted(([a], [b]) => a < b ? -1 : 1)
   const rows = first !== undefined ? lengthOf(values[first] as Column) : open[0] === undefined ? 0 : lengthOf(open[0][1])
   const columns = new Map<string, { kind: ColumnKind; column: Column }>()
   for (const name of names) {
@@ -237,7 +237,7 @@ const sortRows = (unsorted: Table): Table => {
   let sorted = true
   for (let i = 1; i < unsorted.rows && sorted; i++) sorted = compare(i - 1, i) < 0
   if (sorted) return unsorted
-  return take(unsorted, Int32Array.from({ length: unsorted.rows }, (_, i) => i).sort(compare))
+  return take(unsorted, Int32Array.from({ length: unsorted.rows }, (_, i) => i).toSorted(compare))
 }
 
 /** The given rows of a table, in that order; a copy. */
