@@ -7,7 +7,7 @@ import { allResults, reportText } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { progress } from "./progress.ts"
-import { forcedStages, openSession, type Session, type SessionFlags, withoutDamagedIndex } from "./session.ts"
+import { damagedIndex, forcedStages, openSession, type Session, type SessionFlags } from "./session.ts"
 import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
 
 export interface RunFlags extends SessionFlags {
@@ -40,6 +40,19 @@ export const summaryOf = ({ grid }: Session, stateOf: (node: number) => string |
   }
 }
 
+/** Notices that several nodes share are said once. */
+const groupNotices = (grid: Session["grid"], { notices }: RunResult): ReadonlyArray<{ readonly first: string; readonly more: number; readonly text: string }> => {
+  const byText = new Map<string, { readonly first: string; more: number }>()
+  for (const [index, texts] of notices) {
+    for (const text of new Set(texts)) {
+      const known = byText.get(text)
+      if (known === undefined) byText.set(text, { first: grid.nodes[index]!.address, more: 0 })
+      else known.more++
+    }
+  }
+  return Array.from(byText, ([text, { first, more }]) => ({ first, more, text }))
+}
+
 /** Failures with the same message are one: their cause, and how many nodes it took. */
 const groupFailures = (result: RunResult): string => {
   const byMessage = new Map<string, Array<string>>()
@@ -65,7 +78,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   display.end()
   if (Exit.isFailure(exit)) {
     const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }
-    const damaged = withoutDamagedIndex(cache.store.root, cause.message)
+    const damaged = damagedIndex(cache.store.root, cause.message)
     if (damaged !== undefined) return yield* damaged
     if (cause._tag === "CacheError") return yield* new CommandError({ message: cause.message, code: 1 })
     return yield* Effect.failCause(exit.cause)
@@ -77,7 +90,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   if (flags.json) console.log(JSON.stringify(summary))
   else if (!flags.events) {
     const { nodes } = summary
-    for (const [index, texts] of result.notices) for (const text of texts) console.error(style("dim", `${grid.nodes[index]!.address}: ${text}`))
+    for (const { first, more, text } of groupNotices(grid, result)) console.error(style("dim", `${first}${more > 0 ? ` and ${more} more` : ""}: ${text}`))
     const { report } = file.pipeline
     const shown = reportText(allResults({ grid, ...result }, report), report)
     if (shown !== "") console.log(`\n${shown}\n`)

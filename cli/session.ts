@@ -25,18 +25,20 @@ export interface Session {
   readonly grid: Grid
 }
 
-/** SQLite says that the index is damaged: it holds nothing the store does not, so it goes, and the next command fills a new one. */
-export const withoutDamagedIndex = (folder: string, message: string): CommandError | undefined => {
-  if (!/malformed|not a database/i.test(message)) return undefined
+/** SQLite says that the index is damaged: it holds nothing the store does not, so it goes, and a new one is filled. */
+const dropDamagedIndex = (folder: string, cause: unknown): boolean => {
+  if (!/malformed|not a database/i.test(String(cause))) return false
   for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(join(folder, `index.sqlite${suffix}`), { force: true })
-  return userError(`the index of the cache was damaged and has been removed; results are not lost. Run the command again: the index is rebuilt from them`)
+  return true
 }
 
-const describe = (folder: string) => (cause: unknown): CommandError => {
+/** The error for an index that turned out damaged in the middle of a command. */
+export const damagedIndex = (folder: string, cause: unknown): CommandError | undefined =>
+  dropDamagedIndex(folder, cause) ? userError("the index of the cache was damaged and has been removed; results are not lost. Run the command again: the index is rebuilt from them") : undefined
+
+const describe = (cause: unknown): CommandError => {
   const tagged = cause as { readonly _tag?: string; readonly message: string }
   if (tagged._tag === "InvalidPipeline" || tagged._tag === "CacheError" || tagged._tag === "CommandError") return userError(tagged.message)
-  const damaged = withoutDamagedIndex(folder, tagged.message)
-  if (damaged !== undefined) return damaged
   throw cause
 }
 
@@ -47,17 +49,21 @@ export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): s
 /** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
 export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
   const folder = cacheFolder(flags, words.file)
+  const open = async (): Promise<Session> => {
+    const read = readPipeline(words.file)
+    const file = { ...read, pipeline: override(read, flags.set) }
+    const cache = openCache(folder)
+    cache.index.prefetch(file.pipeline.name)
+    const library = new Library(cache.index, cache.store.root)
+    const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
+    return { file, cache, library, grid }
+  }
   return yield* Effect.tryPromise({
-    try: async (): Promise<Session> => {
-      const read = readPipeline(words.file)
-      const file = { ...read, pipeline: override(read, flags.set) }
-      const cache = openCache(folder)
-      cache.index.prefetch(file.pipeline.name)
-      const library = new Library(cache.index, cache.store.root)
-      const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
-      return { file, cache, library, grid }
-    },
-    catch: describe(folder)
+    try: () => open().catch((cause: unknown) => {
+      if (dropDamagedIndex(folder, cause)) return open()
+      throw cause
+    }),
+    catch: describe
   })
 })
 

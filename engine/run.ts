@@ -205,7 +205,8 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     }
     store.putDocument("actions", action.key, JSON.stringify(action))
     unindexed.push(action)
-    if (unindexed.length >= 256) enterActions()
+    // an ingest result is found through its trace, which only the index has: it is entered at once
+    if (unindexed.length >= 256 || missing.staticKey !== undefined) enterActions()
     for (const [blob, bytes] of Object.entries(result.inline)) tables.hold(blob, { bytes }, bytes.length)
     keys[node.index] = action.key
     outputs[node.index] = action
