@@ -35,8 +35,17 @@ const forbidden: Readonly<Record<string, string>> = {
   "process.env": "outcrop$environment",
   "process.hrtime": "outcrop$clock",
   "crypto.randomUUID": "outcrop$random",
-  "crypto.getRandomValues": "outcrop$random"
+  "crypto.getRandomValues": "outcrop$random",
+  "globalThis.Math.random": "outcrop$random",
+  "globalThis.Date": "outcrop$Date",
+  "globalThis.performance": "outcrop$environment",
+  "globalThis.process": "outcrop$environment",
+  "globalThis.crypto": "outcrop$environment",
+  fetch: "outcrop$network",
+  WebSocket: "outcrop$network"
 }
+/** Taking `random` out of `Math` would get around the table above. */
+const destructured = /\{[^{}]*\brandom\b[^{}]*\}\s*=\s*(?:globalThis\.)?Math\b/
 
 export interface Closure {
   readonly text: string
@@ -95,6 +104,7 @@ export const bundle = async (file: string, train: string): Promise<Closure> => {
     const text = outputFiles[0]!.text
     const computed = /[^.\w$]import\((?!["'])[^)]{0,40}/.exec(text)
     if (computed !== null) throw new ClosureError({ file, message: `${basename(file)}: a stage may not import a computed path (${computed[0].slice(1)}...): write the path out` })
+    if (destructured.test(text)) throw new ClosureError({ file, message: `${basename(file)}: a stage may not take random out of Math: draw from stream(seed, ...) of its own seed parameter` })
     return {
       text,
       digest: hash("sha256", text, "hex"),

@@ -7,7 +7,7 @@
  */
 import { dirname, resolve } from "node:path"
 import * as Result from "effect/Result"
-import { type Document, digestOf } from "../cache/canonical.ts"
+import { type Document, digestOf, settle } from "../cache/canonical.ts"
 import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, suggest } from "../schemas/diagnostic.ts"
 import type { TableSchema } from "../schemas/table.ts"
 import { type Cells, enumerate, pick } from "./axes.ts"
@@ -196,6 +196,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         let parameters = decoded.get(memo)
         if (parameters === undefined) {
           parameters = implementation.decode(given)
+          if (Result.isSuccess(parameters)) settle(parameters.success as Document & object)
           decoded.set(memo, parameters)
         }
         if (Result.isFailure(parameters)) {

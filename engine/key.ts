@@ -70,7 +70,7 @@ export const preimageOf = (node: Node, { backend, files, outputOf }: KeyParts): 
     stage: stage.name,
     version: stage.version,
     code,
-    with: { ...parameters, ...Object.fromEntries(Object.entries(files).map(([name, digest]) => [name, { file: digest }])) },
+    with: Object.keys(files).length === 0 ? parameters : { ...parameters, ...Object.fromEntries(Object.entries(files).map(([name, digest]) => [name, { file: digest }])) },
     ports,
     ...(backend === undefined ? {} : { backend })
   }

@@ -7,6 +7,7 @@ const refuse = (what: string, instead: string) => () => {
 }
 const randomness = refuse("Math.random or crypto's random values", "Draw from stream(seed, ...) of its own seed parameter")
 const clock = refuse("the clock", "Time belongs to the action, which records when the stage ran and how long it took")
+const network = refuse("the network", "Files come through Files, from below the data root")
 const environment = refuse("process.env", "Make it a parameter")
 
 class KnownDate extends Date {
@@ -24,6 +25,7 @@ export const installSandbox = (): void => {
   Object.assign(globalThis, {
     outcrop$random: randomness,
     outcrop$clock: clock,
+    outcrop$network: network,
     outcrop$environment: new Proxy({}, { get: environment, has: environment, ownKeys: environment }),
     outcrop$Date: KnownDate
   })

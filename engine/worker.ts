@@ -78,8 +78,8 @@ const run = async (job: Job): Promise<FromWorker> => {
   const prepared = job.members.map((member) => {
     const read = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, input.read]))
     const given = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, tableOf(input)]))
-    // an embed job's rows are those of the samples as they were handed over
-    const joined = join(job.rows === undefined ? given : Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.schema.name === "samples" ? take(table, job.rows!) : table])))
+    // an embed job's rows are those of the samples as they were handed over, whether or not other ports have them
+    const joined = job.rows === undefined ? join(given) : { tables: Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.schema.name === "samples" ? take(table, job.rows!) : table])), dropped: [] }
     notices.push(...joined.dropped)
     const all = () => inputsOf(joined.tables, read)
     const fitting = (): ErasedInputs => {

@@ -5,7 +5,7 @@
 import * as Data from "effect/Data"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import { makeFormatterStandardSchemaV1, defaultLeafHook, hasInput } from "effect/SchemaIssue"
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type LineCounter, type Node } from "yaml"
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml"
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -81,13 +81,22 @@ export const mistakesOf = (issue: SchemaIssue.Issue, path: Path, known: (path: P
       const deepest = (list: ReadonlyArray<Mistake>) => Math.max(...list.map((mistake) => mistake.path.length))
       const deeper = alternatives.filter((list) => list.length > 0 && deepest(list) > path.length)
       if (deeper.length > 0) return deeper.toSorted((a, b) => deepest(b) - deepest(a))[0]!
+      const { expected } = issue.ast.annotations ?? {}
+      if (typeof expected !== "string") return [{ path, message: format(issue).issues[0]?.message ?? "not one of the forms allowed" }]
       const value = hasInput(issue) ? JSON.stringify(issue.input) : undefined
-      return [{ path, message: `${format(issue).issues.map(({ message }) => message)[0] ?? "not one of the forms allowed"}${value === undefined || value.length > 60 ? "" : `, got ${value}`}` }]
+      return [{ path, message: `expected ${expected}${value === undefined || value.length > 60 ? "" : `, got ${value}`}` }]
     }
     default:
       return [{ path, message: hasInput(issue) ? defaultLeafHook(issue) : "invalid" }]
   }
 }
+
+/** The maps that `<<` merges into one: their keys stand elsewhere in the file. */
+const mergedMaps = (document: Document, map: YAMLMap): Array<YAMLMap> =>
+  map.items.filter(({ key }) => isScalar(key) && (key.value === "<<" || typeof key.value === "symbol")).flatMap(({ value }) => {
+    const items: ReadonlyArray<unknown> = isSeq(value) ? value.items : [value]
+    return items.map((item) => isAlias(item) ? item.resolve(document) : item).filter(isMap)
+  })
 
 /** Where a path stands in the file: offsets of its value, or of its key. A missing place falls back to what holds it. */
 const rangeAt = (document: Document, path: Path, onKey: boolean): number => {
@@ -98,10 +107,8 @@ const rangeAt = (document: Document, path: Path, onKey: boolean): number => {
     if (isMap(node)) {
       const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(path[i]))
       if (pair === undefined) {
-        // a key merged in by << stands elsewhere
-        const merged = node.items.find(({ key }) => isScalar(key) && key.value === "<<")
-        const target = merged !== undefined && isAlias(merged.value) ? merged.value.resolve(document) : undefined
-        if (!isMap(target) || !target.has(path[i])) return at
+        const target = mergedMaps(document, node).find((map) => map.has(path[i]))
+        if (target === undefined) return at
         node = target
         i--
         continue

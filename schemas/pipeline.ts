@@ -16,7 +16,7 @@ const Mapping = Schema.Record(Schema.String, Schema.Unknown)
 const Axis = Schema.Union([
   Schema.NonEmptyArray(Scalar).annotate({ description: "a plain list of values" }),
   Schema.Record(Schema.String, Schema.Unknown).annotate({ description: "named values; `axes` inside one are axes that only it has" })
-]).annotate({ identifier: "Axis", expected: "a list of values, or a mapping of named values" })
+]).annotate({ expected: "a list of values, or a mapping of named values" })
 const Axes = Schema.Record(Name, Axis)
 
 const optional = <S extends Schema.Top>(schema: S, value: S["Encoded"]) => schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
