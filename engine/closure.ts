@@ -10,7 +10,7 @@
  */
 import { hash } from "node:crypto"
 import { builtinModules } from "node:module"
-import { basename, dirname } from "node:path"
+import { basename, dirname, resolve } from "node:path"
 import * as Data from "effect/Data"
 import { build, type BuildFailure, type Plugin } from "esbuild"
 
@@ -109,7 +109,7 @@ export const bundle = async (file: string, train: string): Promise<Closure> => {
       text,
       digest: hash("sha256", text, "hex"),
       packages: [...found].toSorted(),
-      inputs: Object.keys(metafile.inputs).map((input) => new URL(input, `file://${dirname(file)}/`).pathname)
+      inputs: Object.keys(metafile.inputs).map((input) => resolve(dirname(file), input))
     }
   } catch (cause) {
     if (cause instanceof ClosureError) throw cause

@@ -112,7 +112,7 @@ export const embedder = (options: {
         const counts: RowCounts = { embedded, cached: ids.length - embedded }
         return { result, counts }
       }
-      return yield* new WorkFailed({ message: "cached embedding rows are damaged again and again: is the disk failing?", expected: true })
+      return yield* new WorkFailed({ message: "cached embedding rows are damaged again and again: is the disk failing?", expected: true, lostPixels: false })
     })
     return yield* lock.withPermits(1)(work)
   })

@@ -165,15 +165,19 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
   const implementations = new Map<string, Implementation>()
   const decoded = new Map<string, Result.Result<unknown, { readonly issue: Parameters<typeof mistakesOf>[0] }>>()
 
+  // a stage with a mistake has no nodes to bind to: of those that need it only the parameters are looked at, so that mistakes come all at once
+  const broken = new Set<string>()
   for (const name of stages) {
     const plan = plans.get(name)!, raw = pipeline.stages[name]!
+    const unbound = plan.upstream.some(([, stage]) => broken.has(stage))
+    const before = mistakes.length
     const { codeOf, first } = combinations(plan)
     const made = new Map<number | string, Node>()
     const used = new Set<string>()
     const portNames = new Set<string>()
     let kind: string | undefined
     for (const [code, cell] of first) {
-      if (mistakes.length > 20) break
+      if (mistakes.length > before + 20) break
       const at: Assignment = { columns, codes: cells.codes.subarray(cell * width, (cell + 1) * width) }
       try {
         const uses = substitute(raw.uses, at, ["stages", name, "uses"])
@@ -208,6 +212,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
           }
           continue
         }
+        if (unbound) continue
         const value = parameters.success
         const bindings = bind(stage.needs, value, plan, name, cell, nodeOf, uses, mistakes)
         if (bindings === undefined) continue
@@ -236,13 +241,14 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
       }
     }
     for (const [port] of plan.upstream) {
-      if (port !== undefined && !portNames.has(port) && used.size > 0 && mistakes.length === 0) {
+      if (port !== undefined && !portNames.has(port) && used.size > 0 && mistakes.length === before) {
         mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} has no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
       }
     }
-    stop()
+    if (unbound || mistakes.length > before) broken.add(name)
     nodesOf.set(name, { codeOf, nodes: made })
   }
+  stop()
   return {
     file,
     dataRoot: dataRoot !== undefined ? resolve(dataRoot) : pipeline.data === undefined ? folder : resolve(folder, pipeline.data.root),

@@ -73,7 +73,7 @@ export const makeFiles = (options: {
       const wanted = digest ?? allowed[path]
       if (path.startsWith("cache:")) {
         const bytes = store.blob(path.slice(6))
-        if (bytes === undefined) throw fail(path, `the pixels ${path} are no longer in the cache: run with --force on the ingest stage`)
+        if (bytes === undefined) throw fail(path, `the pixels ${path} are gone from the cache; they will be made again`)
         return bytes
       }
       if (wanted === undefined) onlyIngest(path)

@@ -1,4 +1,5 @@
 /** Finds the implementation behind `uses`: a built-in by name, or a TypeScript file of the user's. Each is loaded once. */
+import { hash } from "node:crypto"
 import * as fs from "node:fs"
 import { join, resolve } from "node:path"
 import type * as Result from "effect/Result"
@@ -88,7 +89,7 @@ export class Library {
     if (known !== undefined && inputsOf(Object.keys(JSON.parse(known.inputs) as object)) === known.inputs) {
       const { digest, packages } = JSON.parse(known.closure) as Built
       const path = join(this.#closures, `${digest}.js`)
-      if (fs.existsSync(path)) return this.#implementation(uses, path, digest, packages)
+      if (fs.existsSync(path) && hash("sha256", fs.readFileSync(path), "hex") === digest) return this.#implementation(uses, path, digest, packages)
     }
     const begin = Date.now()
     const { bundle } = await import("./closure.ts")
@@ -101,7 +102,7 @@ export class Library {
     fs.writeFileSync(temporary, closure.text)
     fs.renameSync(temporary, path)
     // a file saved while, or just before, it was bundled may differ from what was read under the same times: it is bundled again next time
-    if (closure.inputs.every((input) => fs.statSync(input).mtimeMs + 2000 < begin)) this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ file: path, digest: closure.digest, packages: closure.packages }))
+    if (closure.inputs.every((input) => fs.statSync(input).ctimeMs + 2000 < begin)) this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ file: path, digest: closure.digest, packages: closure.packages }))
     return this.#implementation(uses, path, closure.digest, closure.packages)
   }
 

@@ -14,7 +14,7 @@ import type { FromWorker, Job } from "./protocol.ts"
 for (const [name, value] of Object.entries({ TF_NUM_INTRAOP_THREADS: "1", TF_NUM_INTEROP_THREADS: "1", TF_ENABLE_ONEDNN_OPTS: "0", TF_CPP_MIN_LOG_LEVEL: "3" })) process.env[name] ??= value
 
 /** A stage failed: by its own word (`expected`), by a defect, or because its thread died. */
-export class WorkFailed extends Data.TaggedError("WorkFailed")<{ readonly message: string; readonly expected: boolean }> {}
+export class WorkFailed extends Data.TaggedError("WorkFailed")<{ readonly message: string; readonly expected: boolean; readonly lostPixels: boolean }> {}
 
 export type Done = Extract<FromWorker, { readonly type: "done" }>
 
@@ -62,8 +62,8 @@ export class Pool {
         else if (message.type === "done") settle(Effect.succeed(message), true)
         else settle(Effect.fail(new WorkFailed(message)), true)
       }
-      const onError = (error: Error) => settle(Effect.fail(new WorkFailed({ message: `the worker thread failed: ${error.message}`, expected: false })), false)
-      const onExit = (code: number) => settle(Effect.fail(new WorkFailed({ message: `the worker thread ended with code ${code}, perhaps out of memory: try --jobs 1`, expected: false })), false)
+      const onError = (error: Error) => settle(Effect.fail(new WorkFailed({ message: `the worker thread failed: ${error.message}`, expected: false, lostPixels: false })), false)
+      const onExit = (code: number) => settle(Effect.fail(new WorkFailed({ message: `the worker thread ended with code ${code}, perhaps out of memory: try --jobs 1`, expected: false, lostPixels: false })), false)
       worker.on("message", onMessage)
       worker.on("error", onError)
       worker.on("exit", onExit)

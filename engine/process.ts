@@ -19,7 +19,7 @@ const tail = (text: string) => text.trimEnd().split("\n").slice(-30).join("\n")
 
 export const runCommand = (cache: Cache, node: Node, inputs: Readonly<Record<string, Table>>, folder: string): Effect.Effect<MemberResult, WorkFailed> => {
   const { command, params } = node.parameters as Command
-  const fail = (message: string) => new WorkFailed({ message, expected: true })
+  const fail = (message: string) => new WorkFailed({ message, expected: true, lostPixels: false })
   return Effect.acquireUseRelease(
     Effect.sync(() => fs.mkdtempSync(join(tmpdir(), "outcrop-"))),
     (scratch) => Effect.callback<MemberResult, WorkFailed>((resume) => {

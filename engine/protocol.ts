@@ -48,5 +48,6 @@ export interface MemberResult {
 
 export type FromWorker =
   | { readonly type: "done"; readonly results: ReadonlyArray<MemberResult>; readonly vectors?: { readonly width: number; readonly values: Float32Array } }
-  | { readonly type: "failed"; readonly message: string; readonly expected: boolean }
+  /** `lostPixels`: pixels that an ingest stage kept are gone or damaged. */
+  | { readonly type: "failed"; readonly message: string; readonly expected: boolean; readonly lostPixels: boolean }
   | { readonly type: "progress"; readonly done: number; readonly total: number }

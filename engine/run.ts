@@ -12,6 +12,9 @@ import * as Semaphore from "effect/Semaphore"
 import type { Action, Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
 import { digestOf, type Document } from "../cache/canonical.ts"
+import { Corrupt } from "../cache/error.ts"
+import type { ColumnTypes } from "../schemas/column.ts"
+import type { Table } from "../schemas/table.ts"
 import { isCommand } from "./command.ts"
 import { embedder, type RowCounts } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
@@ -315,7 +318,13 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
       for (const each of work) pending[rank.get(each.node.stage)!]!.unshift({ ...each, group: undefined })
       return
     }
-    failNode(work[0]!.node, failure.error.message)
+    const { node } = work[0]!
+    const samples = node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")
+    if (failure.error.lostPixels && samples !== undefined && !restoring.has(samples.node)) {
+      discardDamagedPixels(store, tables.table(keys[samples.node]!, outputOf(samples.node, samples.output)))
+      return remake(nodes[samples.node]!, node, failure.error.message)
+    }
+    failNode(node, failure.error.message)
   })
 
   for (;;) {
@@ -331,3 +340,16 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   const result: RunResult = { states, keys, outputs, failures, notices, rows: { embedded, cached: cachedRows }, bytes, tables }
   return result
 }, Effect.scoped)
+
+/** Takes every damaged picture of a collection out of the store, so that the ingest that runs again makes them all anew. */
+const discardDamagedPixels = (store: Cache["store"], samples: Table): void => {
+  const assets = samples.columns.get("assets")!.column as ColumnTypes["assets"]
+  for (const { digest, path } of assets.flat()) {
+    if (!path.startsWith("cache:")) continue
+    try {
+      store.blob(digest)
+    } catch (cause) {
+      if (!(cause instanceof Corrupt)) throw cause
+    }
+  }
+}

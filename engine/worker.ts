@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
 import { type InvalidTable, make, type Table, type TableSchema, take } from "../schemas/table.ts"
-import { Backend, type ErasedInputs, type ErasedOutputs, Files, Report, type Stage } from "../stages/stage.ts"
+import { Backend, type ErasedInputs, type ErasedOutputs, type FileError, Files, Report, type Stage, type StageError } from "../stages/stage.ts"
 import { tableSchemas } from "../schemas/tables.ts"
 import { makeFiles } from "./files.ts"
 import { keepTables } from "./output.ts"
@@ -39,7 +39,13 @@ const explain = (stage: Stage, port: string, cause: unknown): Error => {
   const { _tag, column, message, row } = cause as InvalidTable
   return _tag !== "InvalidTable" ? cause as Error : new Expected(`${stage.name} gave an invalid table on its port "${port}": ${column !== "" ? `column ${column}` : ""}${row >= 0 ? `, row ${row}` : ""}: ${message}`)
 }
-class Expected extends Error {}
+class Expected extends Error {
+  readonly lostPixels: boolean
+  constructor(message: string, lostPixels = false) {
+    super(message)
+    this.lostPixels = lostPixels
+  }
+}
 
 const run = async (job: Job): Promise<FromWorker> => {
   let loading = stages.get(job.file)
@@ -67,11 +73,11 @@ const run = async (job: Job): Promise<FromWorker> => {
     }),
     Layer.succeed(Backend, { name: job.backend ?? "" })
   )
-  const perform = async <A>(work: Effect.Effect<A, { readonly message: string }, Files | Report | Backend>): Promise<A> => {
+  const perform = async <A>(work: Effect.Effect<A, StageError | FileError, Files | Report | Backend>): Promise<A> => {
     const exit = await Effect.runPromiseExit(Effect.provide(work, services))
     if (Exit.isSuccess(exit)) return exit.value
     const failure = exit.cause.reasons.find(Cause.isFailReason)
-    if (failure !== undefined) throw new Expected(failure.error.message)
+    if (failure !== undefined) throw new Expected(failure.error.message, failure.error._tag === "FileError" && failure.error.path.startsWith("cache:"))
     throw Cause.squash(exit.cause)
   }
 
@@ -145,6 +151,6 @@ parentPort!.on("message", (job: Job) => {
   run(job).then(post, (cause: unknown) => {
     const expected = cause instanceof Expected
     const system = typeof cause === "object" && cause !== null && "_tag" in cause
-    post({ type: "failed", expected: expected || system, message: expected || system ? (cause as Error).message : cause instanceof Error ? cause.stack ?? cause.message : String(cause) })
+    post({ type: "failed", expected: expected || system, lostPixels: expected && cause.lostPixels, message: expected || system ? (cause as Error).message : cause instanceof Error ? cause.stack ?? cause.message : String(cause) })
   })
 })

@@ -139,8 +139,9 @@ const frame = (source: Source, line: number, col: number, where: string, message
 
 /** The error that lists mistakes in the order of the file, each once. */
 export const invalid = (source: Source, mistakes: ReadonlyArray<Mistake>): InvalidPipeline => {
-  const placed = mistakes.map((mistake) => ({ ...mistake, ...(mistake.offset === undefined ? placeOf(source, mistake.path, mistake.onKey) : source.lines.linePos(mistake.offset)) }))
-  placed.toSorted((a, b) => a.line - b.line || a.col - b.col)
+  const placed = mistakes
+    .map((mistake) => ({ ...mistake, ...(mistake.offset === undefined ? placeOf(source, mistake.path, mistake.onKey) : source.lines.linePos(mistake.offset)) }))
+    .toSorted((a, b) => a.line - b.line || a.col - b.col)
   const texts = [...new Set(placed.map(({ path, message, line, col }) => frame(source, line, col, show(path), message)))]
   const shown = texts.slice(0, 20)
   return new InvalidPipeline({ message: shown.join("\n") + (texts.length > shown.length ? `\n... and ${texts.length - shown.length} more` : "") })

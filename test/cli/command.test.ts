@@ -1,0 +1,230 @@
+import * as fs from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { Folder, removeFolders, study, type Summary } from "../pipeline.ts"
+
+const base = study()
+let said: Awaited<ReturnType<Folder["outcrop"]>>
+beforeAll(async () => void (said = await base.outcrop("run")))
+afterAll(removeFolders)
+
+const sum = ({ nodes: { total: _, ...others } }: Summary) => Object.values(others).reduce((a, b) => a + b, 0)
+/** Every third training fails, by its own word. */
+const failing = (folder: Folder) => folder.edit("train.ts", "const mean = weights", "if (rate === 2) return yield* new Stage.StageError({ message: `the rate ${rate} diverges: lower it` })\n    const mean = weights")
+
+describe("a run", () => {
+  it("ends with a table that a person can read and a line of what was done", () => {
+    expect(said.code).toBe(0)
+    expect(said.out).toMatch(/\nrate +class\.sum +value\.sum +n\n/)
+    expect(said.out).toMatch(/1 +1\.500 ± 0\.707 \* +-1\.500 ± 6\.364 \* +2\n/)
+    expect(said.out).toMatch(/\n17 nodes from 6 cells, 17 ran, 0 cached, 9 rows embedded, .* new, .*s\n$/)
+    expect(said.err).toContain("samples: 9 samples")
+  })
+
+  it("says no word about node's own experiments, and colours nothing where NO_COLOR asks for none", () => {
+    expect(said.err).not.toContain("ExperimentalWarning")
+    // oxlint-disable-next-line no-control-regex
+    expect(said.out + said.err).not.toMatch(/\u001b/)
+  })
+
+  it("again does nothing and says so", async () => {
+    expect((await base.outcrop("run")).out).toMatch(/17 nodes from 6 cells, nothing to do: all cached/)
+  })
+
+  it("with picks runs those cells only; with a stage, up to it", async () => {
+    const folder = study()
+    expect(await folder.ran("rate=1", "fold=0")).toEqual({ samples: 1, split: 1, embed: 1, classes: 1, train: 1, probe: 1 })
+    expect(await folder.ran("rate=*", "train")).toEqual({ split: 1, train: 5 })
+    expect(await folder.ran("rate=1,3", "fold=1")).toEqual({ probe: 2 })
+  })
+
+  it("--set replaces the values of an axis, for that run", async () => {
+    const folder = base.copy()
+    expect(await folder.ran("--set", "rate=7,8", "--set", "fold=0")).toEqual({ train: 2, probe: 2 })
+    expect(await folder.ran()).toEqual({})
+  })
+
+  it("--force runs a stage although it is cached; what came out as before stops there", async () => {
+    expect(await base.copy().ran("--force", "train")).toEqual({ train: 6 })
+  })
+
+  it("keeps its cache where --cache says", async () => {
+    const folder = study()
+    await folder.ran("samples", "--cache", "elsewhere")
+    expect(fs.existsSync(folder.at(".outcrop"))).toBe(false)
+    expect((await folder.json("plan", "--cache", "elsewhere")).nodes.cached).toBe(1)
+  })
+
+  it("prints the same numbers whatever the number of workers and the memory", async () => {
+    const table = (await base.outcrop("table", "rate=2", "--json")).out
+    for (const flags of [["--jobs", "1"], ["--jobs", "3", "--memory", "1kB"]]) {
+      const folder = study()
+      await folder.ran("rate=2", ...flags)
+      expect((await folder.outcrop("table", "rate=2", "--json")).out, flags.join(" ")).toBe(table)
+    }
+  })
+
+  it("works in a folder whose name has spaces, umlauts and signs, called from elsewhere", async () => {
+    const folder = new Folder()
+    const name = "meine Hüte #1 (100%)"
+    fs.cpSync(study().path, folder.at(name), { recursive: true })
+    expect(await folder.ran(`${name}/pipeline.yaml`, "rate=1")).toMatchObject({ train: 2, probe: 2 })
+    expect(fs.existsSync(folder.at(`${name}/.outcrop/index.sqlite`))).toBe(true)
+    folder.edit(`${name}/arithmetic.ts`, "let total = 0\n", "let total = 0.5\n")
+    expect(await folder.ran(`${name}/pipeline.yaml`, "rate=1")).toEqual({ probe: 2 })
+  })
+})
+
+describe("a stage that fails", () => {
+  it("ends the run with code 1; independent work goes on, what needs it is skipped, and one cause is told once", async () => {
+    const folder = base.copy()
+    failing(folder)
+    const { code, err, out } = await folder.outcrop("run", "--json")
+    expect(code).toBe(1)
+    const summary = JSON.parse(out) as Summary
+    expect(summary.nodes).toEqual({ total: 17, run: 4, cached: 9, restored: 0, maybe: 0, failed: 2, skipped: 2 })
+    expect(sum(summary)).toBe(17)
+    expect(err.match(/the rate 2 diverges: lower it/g)).toHaveLength(1)
+    expect(err).toMatch(/failed train rate=2 fold=\d and 1 more\n {2}the rate 2 diverges: lower it\n/)
+    expect(err, "an expected failure is told without a stack").not.toMatch(/\n\s+at /)
+
+    const again = await folder.json("run")
+    expect(again.nodes, "a failure is never cached; what was finished is kept").toMatchObject({ run: 0, failed: 2, skipped: 2, cached: 13 })
+    folder.edit("train.ts", "if (rate === 2)", "if (rate === 22)")
+    expect(await folder.ran(), "mended: all trainings are of new code, their results are as they were before").toEqual({ train: 6 })
+  })
+
+  it("--fail-fast stops at the first; every node is accounted for", async () => {
+    const folder = base.copy()
+    failing(folder)
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [2, 11, 12, 13, 14, 15, 16]")
+    const { code, out } = await folder.outcrop("run", "--fail-fast", "--jobs", "1", "--json")
+    expect(code).toBe(1)
+    const summary = JSON.parse(out) as Summary
+    expect(summary.nodes.failed).toBe(1)
+    expect(summary.nodes.run).toBeLessThan(6)
+    expect(sum(summary)).toBe(summary.nodes.total)
+    expect((await folder.outcrop("run", "--fail-fast", "--keep-going")).code).toBe(2)
+  })
+
+  it("by a defect is told with its place in the code", async () => {
+    const folder = base.copy()
+    folder.edit("classes.ts", "const names", "samples.rows.toFixed(1000)\n    const names")
+    const { code, err } = await folder.outcrop("run")
+    expect(code).toBe(1)
+    expect(err).toMatch(/failed classes\n {2}RangeError: toFixed\(\)/)
+  })
+
+  it("by an invalid table is told with stage, port, column, row and value", async () => {
+    const folder = base.copy()
+    folder.edit("split.ts", "\"test\" :", "\"tset\" :")
+    expect((await folder.outcrop("run")).err).toMatch(/ingest\/thirds gave an invalid table on its port "split": column split, row 0: "tset" is none of train, val, test, unused/)
+    const other = base.copy()
+    other.edit("list.ts", "lines.map(([id]) => id!)", "lines.map(() => \"same\")")
+    expect((await other.outcrop("run")).err).toMatch(/port "samples": column sample_id, row 1: "same" stands in more than one row/)
+  })
+
+  it("by NaN in an embedding is told with the sample", async () => {
+    const folder = base.copy()
+    folder.edit("data/samples.csv", "s4,deer,5", "s4,deer,none")
+    const { code, err } = await folder.outcrop("run")
+    expect(code).toBe(1)
+    expect(err).toMatch(/embed\/value gave NaN in the embedding of sample "s4" \(entry 0\): embeddings must be finite/)
+  })
+
+  it("among siblings fails alone", async () => {
+    const folder = base.copy()
+    folder.edit("train.ts", "  fit: Effect.fn(\"train/centre.fit\")(function*({ embeddings: { embedding, rows, sample_id } }) {", `  siblings: {
+    most: 8,
+    alike: () => 0,
+    same: [],
+    fit: Effect.fn("train/centre.fit")(function*(members) {
+      const bad = members.find(({ parameters }) => parameters.rate === 2)
+      if (bad !== undefined) return yield* new Stage.StageError({ message: \`one of \${members.length > 1 ? "several" : "one"} diverges\` })
+      return members.map(({ inputs }) => learn(inputs))
+    })
+  },
+  apply: Effect.fn("x")(function*({ weights }, { embeddings: { embedding, sample_id, view } }, { margin, rate }) {
+    const mean = weights.values[0]!
+    return { embeddings: { sample_id, view, embedding: { width: embedding.width, values: embedding.values.map((value, i) => rate * (value - mean[i % embedding.width]!) - margin) } } }
+  })
+})
+const learn = ({ embeddings: { embedding, rows, sample_id } }) => {`)
+    const text = fs.readFileSync(folder.at("train.ts"), "utf8")
+    folder.write("train.ts", `${text.slice(0, text.indexOf("  }),\n  apply: Effect.fn(\"train/centre.apply\")"))}}\n`)
+    const { nodes } = await folder.json("run", "--jobs", "1")
+    expect(nodes).toMatchObject({ failed: 2, run: 4, cached: 9, skipped: 2 })
+    expect((await folder.outcrop("run")).err).toContain("one of one diverges")
+    expect((await folder.json("plan", "rate=1")).nodes).toMatchObject({ cached: 9, run: 0 })
+  })
+})
+
+describe("wrong input ends with code 2 and one message, without a stack", () => {
+  const wrong: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
+    ["a file that is not there", ["run", "nowhere.yaml"], /there is no file nowhere\.yaml: name a pipeline, or make one with "outcrop init"/],
+    ["a command that is not there", ["rnu"], /rnu/],
+    ["a flag that is not there", ["run", "--jbos", "2"], /--jbos/],
+    ["a stage that is not there", ["run", "prob"], /there is no stage "prob" \(did you mean "probe"\?\); stages are samples, split, embed, classes, train, probe/],
+    ["an axis that is not there", ["run", "rat=1"], /there is no axis "rat" \(did you mean "rate"\?\)/],
+    ["a value that an axis does not have", ["run", "rate=9"], /the axis "rate" has no value 9.*it has 1, 2, 3/],
+    ["--set of an axis that is not there", ["run", "--set", "rat=1"], /--set rat=1: there is no axis "rat" \(did you mean "rate"\?\)/],
+    ["--set without a value", ["run", "--set", "rate"], /--set takes axis=value, got "rate"/],
+    ["--force of a stage that is not there", ["run", "--force", "trian"], /--force: there is no stage "trian"/],
+    ["--force of a stage that is not there, in a plan", ["plan", "--force", "trian"], /--force: there is no stage "trian"/],
+    ["--memory that is none", ["run", "--memory", "much"], /--memory takes bytes like 2GB, got "much"/],
+    ["--jobs 0", ["run", "--jobs", "0"], /--jobs/],
+    ["a table that is many", ["get", "train.embeddings"], /"train\.embeddings" is 6 tables here; pick one cell with axis=value/],
+    ["an output that is not there", ["get", "train.embedings", "rate=1", "fold=0"], /did you mean "embeddings"\?/],
+    ["an ending that no format has", ["get", "classes", "-o", "x.xls"], /--output ends in \.arrow, \.parquet, \.csv or \.json, got x\.xls/]
+  ]
+  it.each(wrong)("%s", async (_, words, message) => {
+    const { code, err } = await base.outcrop(...words)
+    expect(err).toMatch(message)
+    expect(code).toBe(2)
+    expect(err).not.toMatch(/\n\s+at /)
+  })
+})
+
+describe("other words", () => {
+  it("get writes Arrow, Parquet, CSV and JSON", async () => {
+    const folder = base.copy()
+    for (const ending of ["arrow", "parquet", "csv", "json"]) expect((await folder.outcrop("get", "classes", "-o", `x.${ending}`)).code).toBe(0)
+    expect(fs.readFileSync(folder.at("x.csv"), "utf8").split("\n").slice(0, 3)).toEqual(["sample_id,class", "s0,1", "s1,0"])
+    expect(JSON.parse(fs.readFileSync(folder.at("x.json"), "utf8"))).toHaveLength(9)
+    expect(fs.readFileSync(folder.at("x.arrow")).subarray(0, 6).toString()).toBe("ARROW1")
+    expect(fs.readFileSync(folder.at("x.parquet")).subarray(0, 4).toString()).toBe("PAR1")
+  })
+
+  it("status names what is not up to date, and why", async () => {
+    expect((await base.outcrop("status")).out).toBe("up to date: 17 nodes from 6 cells\n")
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 1 }")
+    expect((await folder.outcrop("status")).out).toMatch(/run +train rate=1 fold=0: parameter margin: 0 -> 1\n/)
+  })
+
+  it("logs tells when, how long, and what stages said", async () => {
+    const { out } = await base.outcrop("logs", "samples")
+    expect(out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ ms +samples\n +9 samples\n$/)
+  })
+
+  it("init makes a folder with a pipeline, its schema for editors and a .gitignore, and never writes over one", async () => {
+    const folder = new Folder()
+    expect((await folder.outcrop("init", "mine")).out).toMatch(/next: cd mine && outcrop run/)
+    expect(fs.readFileSync(folder.at("mine/pipeline.yaml"), "utf8")).toMatch(/^# yaml-language-server: \$schema=\.\/pipeline\.schema\.json$/m)
+    expect(fs.readFileSync(folder.at("mine/.gitignore"), "utf8")).toBe(".outcrop/\n")
+    expect((await folder.outcrop("schema")).out).toBe(fs.readFileSync(folder.at("mine/pipeline.schema.json"), "utf8"))
+    expect((await folder.outcrop("plan", "mine/pipeline.yaml")).code).toBe(0)
+    expect((await folder.outcrop("init", "mine")).code).toBe(2)
+  })
+
+  it("--help is short and names every command", async () => {
+    const { code, out } = await base.outcrop("--help")
+    expect(code).toBe(0)
+    for (const word of ["run", "plan", "status", "why", "table", "get", "logs", "stages", "schema", "init"]) expect(out).toMatch(new RegExp(`^ *${word} `, "m"))
+  })
+
+  it("a reader that stops reading (| head) is no error", async () => {
+    const { child, said } = base.start("logs")
+    child.stdout!.destroy()
+    expect((await said).err).not.toContain("EPIPE")
+  })
+})

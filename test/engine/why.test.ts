@@ -1,0 +1,98 @@
+import * as fs from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type Folder, removeFolders, study } from "../pipeline.ts"
+
+interface Why {
+  readonly version: number
+  readonly node: string
+  readonly key: string | null
+  readonly previous: string | null
+  readonly causes: ReadonlyArray<{ readonly kind: string; readonly part: string; readonly before: unknown; readonly after: unknown }>
+}
+const base = study()
+beforeAll(async () => void await base.ran("pipeline.yaml"))
+afterAll(removeFolders)
+
+const why = (folder: Folder, ...words: ReadonlyArray<string>) => folder.json<Why>("why", ...words)
+const one = ["train", "rate=1", "fold=0"]
+
+describe("why names the cause", () => {
+  it("never ran", async () => {
+    const folder = study()
+    expect(await why(folder, "samples")).toMatchObject({ version: 1, node: "samples", previous: null, causes: [{ kind: "never ran" }] })
+  })
+
+  it("a parameter, with its value before and after", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
+    const { causes, key, node, previous } = await why(folder, ...one)
+    expect(node).toBe("train rate=1 fold=0")
+    expect(causes).toEqual([{ kind: "parameter", part: "margin", before: 0, after: 0.5 }])
+    expect(key).toMatch(/^[0-9a-f]{64}$/)
+    expect(previous).toMatch(/^[0-9a-f]{64}$/)
+    expect((await folder.outcrop("why", ...one)).out).toMatch(/train rate=1 fold=0 .*will run\n {2}parameter margin: 0 -> 0\.5\n/)
+    await folder.ran("pipeline.yaml")
+    expect(await why(folder, ...one), "afterwards it tells why it last ran").toMatchObject({ key, previous, causes })
+  })
+
+  it("a value of an axis that is new: against the nearest that ran", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [7]")
+    const { causes } = await why(folder, "train", "fold=1")
+    expect(causes).toEqual([{ kind: "parameter", part: "rate", before: expect.any(Number) as number, after: 7 }])
+  })
+
+  it("code", async () => {
+    const folder = base.copy()
+    folder.edit("arithmetic.ts", "let total = 0\n", "let total = 0.5\n")
+    const { causes } = await why(folder, "probe", "rate=1", "fold=0")
+    expect(causes).toHaveLength(1)
+    expect(causes[0]).toMatchObject({ kind: "code" })
+    expect(causes[0]!.before).not.toBe(causes[0]!.after)
+  })
+
+  it("a file, by its path", async () => {
+    const folder = base.copy()
+    folder.edit("data/samples.csv", "s3,boar", "s3,lynx")
+    expect((await why(folder, "samples")).causes).toEqual([{ kind: "file", part: "samples.csv", before: expect.stringMatching(/^[0-9a-f]{64}$/) as string, after: expect.stringMatching(/^[0-9a-f]{64}$/) as string }])
+    expect((await why(folder, "classes")).causes).toMatchObject([{ kind: "upstream", part: "samples <- samples" }])
+  })
+
+  it("a column of an input, by port and name", async () => {
+    const folder = base.copy()
+    folder.edit("data/samples.csv", "s3,boar", "s3,lynx")
+    await folder.ran("pipeline.yaml")
+    expect((await why(folder, "classes")).causes).toMatchObject([{ kind: "input", part: "samples.label" }])
+    expect((await why(folder, "probe", "rate=2", "fold=1")).causes).toMatchObject([{ kind: "input", part: "annotations.class" }])
+    expect((await why(folder, ...one)).causes, "a training that does not read labels did not run again").toEqual([])
+  })
+
+  it("rows of an input", async () => {
+    const folder = base.copy()
+    fs.appendFileSync(folder.at("data/samples.csv"), "s9,deer,10\n")
+    await folder.ran("pipeline.yaml")
+    const parts = (await why(folder, "split", "fold=0")).causes.map(({ kind, part }) => `${kind} ${part}`)
+    expect(parts.toSorted()).toEqual(["input samples.rows", "input samples.sample_id"])
+  })
+
+  it("forced", async () => {
+    expect((await why(base.copy(), "--force", "train", ...one)).causes).toEqual([{ kind: "forced", part: "train", before: null, after: null }])
+  })
+
+  it("an output that is lost, where something needs it", async () => {
+    const folder = base.copy()
+    fs.rmSync(folder.at(".outcrop/blobs"), { recursive: true })
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 2, 4]")
+    expect((await why(folder, "embed")).causes).toMatchObject([{ kind: "output lost" }])
+  })
+
+  it("what will run upstream", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
+    expect((await why(folder, "probe", "rate=1", "fold=0")).causes).toEqual([{ kind: "upstream", part: "embeddings <- train rate=1 fold=0", before: null, after: "run" }])
+  })
+
+  it("nothing, where all is up to date", async () => {
+    expect((await base.outcrop("why")).out).toContain("everything is up to date")
+  })
+})
