@@ -40,6 +40,12 @@ export const summaryOf = ({ grid }: Session, stateOf: (node: number) => string |
   }
 }
 
+/** What to try next, with words that work as they stand. */
+const nextSteps = (file: string, { grid }: Session): string => {
+  const last = grid.stages.at(-1)!
+  return `next: change a line of ${file} and see "outcrop plan ${file}", run again, then "outcrop why ${file} ${last}"; "outcrop --help" tells the rest`
+}
+
 /** Notices that several nodes share are said once. */
 const groupNotices = (grid: Session["grid"], { notices }: RunResult): ReadonlyArray<{ readonly first: string; readonly more: number; readonly text: string }> => {
   const byText = new Map<string, { readonly first: string; more: number }>()
@@ -106,6 +112,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
       showSeconds(seconds)
     ]
     console.log(parts.join(", "))
+    if (result.failures.length === 0) console.log(style("dim", nextSteps(words.file, session)))
   }
   if (result.failures.length > 0) return yield* new CommandError({ message: `${groupFailures(result)}\nWhat was finished is kept; run again to go on from there.`, code: 1 })
 })

@@ -153,6 +153,7 @@ const exclude = (cells: Cells, pipeline: Pipeline, mistakes: Array<Mistake>): Ce
     }
     if (!out) kept.set(row, count++ * width)
   }
+  if (count === 0) mistakes.push({ path: ["exclude"], onKey: true, message: "this excludes every cell: nothing is left to run" })
   for (const { hits, i } of rules) if (hits === 0) mistakes.push({ path: ["exclude", i], message: "this excludes nothing: no cell has these values together" })
   return { columns: cells.columns, count, codes: kept.slice(0, count * width) }
 }

@@ -241,7 +241,8 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
       }
     }
     for (const [port] of plan.upstream) {
-      if (port !== undefined && !portNames.has(port) && used.size > 0 && mistakes.length === before) {
+      // picked cells may lack the implementation that has the port
+      if (port !== undefined && Object.keys(picks).length === 0 && !portNames.has(port) && used.size > 0 && mistakes.length === before) {
         mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} has no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
       }
     }

@@ -56,7 +56,8 @@ export const makeFiles = (options: {
   const readFile = (path: string): Uint8Array => {
     const full = locate(path)
     try {
-      return fs.readFileSync(full)
+      // a copy of its own: Node's small buffers share one allocation, and whoever takes `.buffer` would get all of it
+      return new Uint8Array(fs.readFileSync(full))
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
         if (ingest) trace[path] = "absent"

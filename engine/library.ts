@@ -88,7 +88,7 @@ export class Library {
     const known = this.#index.closure(file)
     if (known !== undefined && inputsOf(Object.keys(JSON.parse(known.inputs) as object)) === known.inputs) {
       const { digest, packages } = JSON.parse(known.closure) as Built
-      const path = join(this.#closures, `${digest}.js`)
+      const path = join(this.#closures, `${digest}.mjs`)
       if (fs.existsSync(path) && hash("sha256", fs.readFileSync(path), "hex") === digest) return this.#implementation(uses, path, digest, packages)
     }
     const begin = Date.now()
@@ -97,7 +97,7 @@ export class Library {
       throw new UnknownImplementation(cause.message)
     })
     fs.mkdirSync(this.#closures, { recursive: true })
-    const path = join(this.#closures, `${closure.digest}.js`)
+    const path = join(this.#closures, `${closure.digest}.mjs`)
     const temporary = `${path}.${process.pid}`
     fs.writeFileSync(temporary, closure.text)
     fs.renameSync(temporary, path)
