@@ -112,7 +112,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
       showSeconds(seconds)
     ]
     console.log(parts.join(", "))
-    if (result.failures.length === 0) console.log(style("dim", nextSteps(words.file, session)))
+    if (result.failures.length === 0) console.error(style("dim", nextSteps(words.file, session)))
   }
   if (result.failures.length > 0) return yield* new CommandError({ message: `${groupFailures(result)}\nWhat was finished is kept; run again to go on from there.`, code: 1 })
 })
