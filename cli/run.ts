@@ -42,8 +42,9 @@ export const summaryOf = ({ grid }: Session, stateOf: (node: number) => string |
 
 /** What to try next, with words that work as they stand. */
 const nextSteps = (file: string, { grid }: Session): string => {
-  const last = grid.stages.at(-1)!
-  return `next: change a line of ${file} and see "outcrop plan ${file}", run again, then "outcrop why ${file} ${last}"; "outcrop --help" tells the rest`
+  const event = process.env["npm_lifecycle_event"]
+  const command = event === undefined ? "outcrop" : event === "npx" ? "npx outcrop" : "npm run -s outcrop --"
+  return `next: change a line of ${file}, then\n  ${command} plan ${file}       what a run would do\n  ${command} why ${file} ${grid.stages.at(-1)!}  what changed\n  ${command} --help`
 }
 
 /** Notices that several nodes share are said once. */
