@@ -33,6 +33,8 @@ export const removeFolders = () => {
 
 export class Folder {
   readonly path = fs.mkdtempSync(join(tmpdir(), "outcrop-test-"))
+  /** Milliseconds after which a command is killed. */
+  limit = 20_000
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     made.push(this.path)
@@ -56,7 +58,7 @@ export class Folder {
   }
 
   start(...words: ReadonlyArray<string>): { readonly child: ChildProcess; readonly said: Promise<Said> } {
-    const child = spawn(process.execPath, [command, ...words], { cwd: this.path, stdio: ["ignore", "pipe", "pipe"], timeout: 20_000, killSignal: "SIGKILL", env: { PATH: process.env["PATH"], NO_COLOR: "1" } })
+    const child = spawn(process.execPath, [command, ...words], { cwd: this.path, stdio: ["ignore", "pipe", "pipe"], timeout: this.limit, killSignal: "SIGKILL", env: { PATH: process.env["PATH"], NO_COLOR: "1" } })
     let out = "", err = ""
     child.stdout.on("data", (chunk: Buffer) => out += chunk.toString())
     child.stderr.on("data", (chunk: Buffer) => err += chunk.toString())
