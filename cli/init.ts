@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { root } from "../engine/installation.ts"
 import { pipelineJsonSchema } from "../schemas/pipeline.ts"
 import { userError } from "./error.ts"
+import { invocation } from "./invocation.ts"
 
 export const initCommand = Effect.fn("cli/init")(function*(folder: string) {
   const file = join(folder, "pipeline.yaml")
@@ -15,5 +16,5 @@ export const initCommand = Effect.fn("cli/init")(function*(folder: string) {
   fs.writeFileSync(join(folder, "pipeline.schema.json"), `${JSON.stringify(pipelineJsonSchema(), null, 2)}\n`)
   const ignore = join(folder, ".gitignore")
   if (!fs.existsSync(ignore)) fs.writeFileSync(ignore, ".outcrop/\n")
-  console.log(`made ${file}\nnext: ${folder === "." ? "" : `cd ${folder} && `}outcrop run`)
+  console.log(`made ${file}\nnext: ${folder === "." ? "" : `cd ${folder} && `}${invocation()} run`)
 })

@@ -6,6 +6,7 @@ import { run, type RunResult } from "../engine/run.ts"
 import { allResults, reportText } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
+import { invocation } from "./invocation.ts"
 import { progress } from "./progress.ts"
 import { damagedIndex, forcedStages, openSession, type Session, type SessionFlags } from "./session.ts"
 import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
@@ -42,8 +43,7 @@ export const summaryOf = ({ grid }: Session, stateOf: (node: number) => string |
 
 /** What to try next, with words that work as they stand. */
 const nextSteps = (file: string, { grid }: Session): string => {
-  const event = process.env["npm_lifecycle_event"]
-  const command = event === undefined ? "outcrop" : event === "npx" ? "npx outcrop" : "npm run -s outcrop --"
+  const command = invocation()
   return `next: change a line of ${file}, then\n  ${command} plan ${file}       what a run would do\n  ${command} why ${file} ${grid.stages.at(-1)!}  what changed\n  ${command} --help`
 }
 

@@ -9,8 +9,8 @@ import { dirname, resolve } from "node:path"
 import * as Result from "effect/Result"
 import { type Document, digestOf, settle } from "../cache/canonical.ts"
 import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, suggest } from "../schemas/diagnostic.ts"
-import type { TableSchema } from "../schemas/table.ts"
 import { type Cells, enumerate, pick } from "./axes.ts"
+import { bind, type Upstream } from "./bind.ts"
 import { commandStage, isCommand } from "./command.ts"
 import { type Implementation, type Library, UnknownImplementation } from "./library.ts"
 import type { PipelineFile } from "./source.ts"
@@ -54,7 +54,7 @@ export interface Grid {
 interface Plan {
   readonly name: string
   readonly columns: ReadonlyArray<number>
-  readonly upstream: ReadonlyArray<readonly [port: string | undefined, stage: string, output: string | undefined]>
+  readonly upstream: Upstream
 }
 
 /** Splits `stage.output`; a stage's name has no dot. */
@@ -214,7 +214,7 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         }
         if (unbound) continue
         const value = parameters.success
-        const bindings = bind(stage.needs, value, plan, name, cell, nodeOf, uses, mistakes)
+        const bindings = bind(stage.needs, value, plan.upstream, name, cell, nodeOf, uses, mistakes)
         if (bindings === undefined) continue
         const identity = digestOf("identity", {
           uses: implementation.uses,
@@ -258,70 +258,4 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
     stages,
     nodeOf
   }
-}
-
-type NeedsOf = Implementation["stage"]["needs"]
-
-/** Binds the ports that an implementation reads with these parameters; a mistake gives `undefined`. */
-const bind = (
-  needs: NeedsOf,
-  parameters: unknown,
-  plan: Plan,
-  name: string,
-  cell: number,
-  nodeOf: Grid["nodeOf"],
-  uses: string,
-  mistakes: Array<Mistake>
-): Array<Binding> | undefined => {
-  const path: Path = ["stages", name, "needs"]
-  const before = mistakes.length
-  const read = Object.entries(needs).filter(([, port]) => port.when(parameters as never))
-  const outputs = (stage: string): Array<readonly [string, TableSchema]> => {
-    const { implementation } = nodeOf(stage, cell)
-    return Object.entries({ ...implementation.stage.gives, ...implementation.stage.learns })
-  }
-  const bindings = new Map<string, Binding>()
-  for (const [port, stage, output] of plan.upstream) {
-    const available = outputs(stage)
-    const at = port === undefined ? path : [...path, port]
-    if (output !== undefined && !available.some(([given]) => given === output)) {
-      mistakes.push({ path: at, message: `"${stage}" gives no "${output}"${suggest(output, available.map(([given]) => given))}; it gives ${available.map(([given]) => given).join(", ")}` })
-      continue
-    }
-    const offered = output === undefined ? available : available.filter(([given]) => given === output)
-    const fits = (wanted: TableSchema) => offered.filter(([, table]) => table.name === wanted.name || wanted.name === "any")
-    if (port === undefined) {
-      const candidates = read.filter(([, { table }]) => fits(table).length > 0)
-      const [only] = candidates
-      if (only === undefined) {
-        if (read.length > 0) mistakes.push({ path, message: `${uses} needs ${read.map(([wanted, { table }]) => `${wanted} (a ${table.name} table)`).join(", ")}, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` })
-        continue
-      }
-      if (candidates.length > 1) {
-        mistakes.push({ path, message: `"${stage}" fits more than one port of ${uses}: write needs: { ${candidates.map(([wanted]) => `${wanted}: ${stage}`).join(" } or { ")} }` })
-        continue
-      }
-      bindings.set(only[0], { port: only[0], node: nodeOf(stage, cell).index, output: fits(only[1].table)[0]![0] })
-      continue
-    }
-    const wanted = read.find(([candidate]) => candidate === port)
-    if (wanted === undefined) continue
-    const fitting = fits(wanted[1].table)
-    const chosen = fitting.length === 1 ? fitting[0] : fitting.find(([given]) => given === port)
-    if (chosen === undefined) {
-      mistakes.push({
-        path: at,
-        message: fitting.length === 0 ?
-          `the port "${port}" of ${uses} takes a ${wanted[1].table.name} table, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` :
-          `"${stage}" gives several ${wanted[1].table.name} tables: write ${fitting.map(([given]) => `${stage}.${given}`).join(" or ")}`
-      })
-      continue
-    }
-    bindings.set(port, { port, node: nodeOf(stage, cell).index, output: chosen[0] })
-  }
-  if (mistakes.length > before) return undefined
-  for (const [port, { optional, table }] of read) {
-    if (!optional && !bindings.has(port)) mistakes.push({ path: ["stages", name], onKey: true, message: `${uses} needs the port "${port}" (a ${table.name} table): add it under needs` })
-  }
-  return mistakes.length > before ? undefined : read.flatMap(([port]) => bindings.get(port) ?? [])
 }

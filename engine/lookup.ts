@@ -70,21 +70,30 @@ export const lookup = ({ backend, grid, index, rehash }: LookupOptions) => {
     const installed = (packagesOf[name] ?? []).find((candidate) => packageVersion(candidate) !== undefined)
     return installed === undefined ? name : `${name} ${installed} ${packageVersion(installed)}`
   }
-  /** Looks a node up, given what its upstream nodes gave. `force`: as if it had never been done. */
-  return (node: Node, outputOf: (node: number, output: string) => Output, force = false): Found | Missing | Impossible => {
+  /** The files that a node's parameters name, each with its digest; ingest stages look for theirs themselves. */
+  const filesOf = (node: Node): ReadonlyArray<{ readonly name: string; readonly path: string; readonly digest: string | undefined }> => {
     const { fileParameters, stage } = node.implementation
+    return stage.kind === "ingest" ? [] : fileParameters.flatMap((name) => {
+      const path = (node.parameters as Readonly<Record<string, unknown>>)[name]
+      if (typeof path !== "string") return []
+      if (!parameterFiles.has(path)) parameterFiles.set(path, fileDigest(index, join(grid.dataRoot, path), rehash))
+      return [{ name, path, digest: parameterFiles.get(path) }]
+    })
+  }
+  /** What is wrong with the files that a node's parameters name, if anything; known before its inputs are. */
+  const missingFile = (node: Node): string | undefined => {
+    const missing = filesOf(node).find(({ digest }) => digest === undefined)
+    return missing === undefined ? undefined : `there is no file ${missing.path} below the data root ${grid.dataRoot} (parameter "${missing.name}")`
+  }
+  /** Looks a node up, given what its upstream nodes gave. `force`: as if it had never been done. */
+  const find = (node: Node, outputOf: (node: number, output: string) => Output, force = false): Found | Missing | Impossible => {
+    const { stage } = node.implementation
     const ingest = stage.kind === "ingest"
     const files: Record<string, string> = {}, allowed: Record<string, string> = {}
-    if (!ingest) {
-      for (const name of fileParameters) {
-        const path = (node.parameters as Readonly<Record<string, unknown>>)[name]
-        if (typeof path !== "string") continue
-        if (!parameterFiles.has(path)) parameterFiles.set(path, fileDigest(index, join(grid.dataRoot, path), rehash))
-        const digest = parameterFiles.get(path)
-        if (digest === undefined) return { done: "never", message: `there is no file ${path} below the data root ${grid.dataRoot} (parameter "${name}")` }
-        files[name] = digest
-        allowed[path] = digest
-      }
+    for (const { digest, name, path } of filesOf(node)) {
+      if (digest === undefined) return { done: "never", message: missingFile(node)! }
+      files[name] = digest
+      allowed[path] = digest
     }
     const engine = backendOf(node)
     let preimage: Readonly<Record<string, Document>>
@@ -109,5 +118,5 @@ export const lookup = ({ backend, grid, index, rehash }: LookupOptions) => {
     const entry = force ? undefined : index.entry(key)
     return entry !== undefined ? { done: true, entry } : { done: false, preimage, key, staticKey: undefined, files: allowed, backend: engine }
   }
+  return { find, missingFile }
 }
-export type Lookup = ReturnType<typeof lookup>

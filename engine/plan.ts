@@ -38,7 +38,7 @@ export interface PlanResult {
 export const plan = (options: { readonly grid: Grid; readonly cache: Cache; readonly force: ReadonlySet<string>; readonly rehash: boolean; readonly backend: string | undefined }): PlanResult => {
   const { cache, force, grid } = options
   const { index } = cache
-  const find = lookup({ grid, index, rehash: options.rehash, backend: options.backend })
+  const { find, missingFile } = lookup({ grid, index, rehash: options.rehash, backend: options.backend })
   const tables = new Tables(cache, 1 << 28)
   const planned: Array<PlannedNode> = []
   const outputOf = (node: number, output: string): Output => planned[node]!.entry!.outputs[output]!
@@ -47,6 +47,11 @@ export const plan = (options: { readonly grid: Grid; readonly cache: Cache; read
     const upstream = node.bindings.map((binding) => planned[binding.node]!)
     const open = upstream.some(({ entry }) => entry === undefined)
     const forced = force.has(node.stage)
+    const message = missingFile(node)
+    if (message !== undefined) {
+      planned.push({ node, state: "failed", key: undefined, entry: undefined, missing: { done: "never", message }, forced })
+      continue
+    }
     if (open) {
       const state = upstream.some(({ state }) => state === "failed") ? "failed" : forced || index.byIdentity(node.identity) === undefined ? "run" : "maybe"
       planned.push({ node, state, key: undefined, entry: undefined, missing: undefined, forced })

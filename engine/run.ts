@@ -2,7 +2,6 @@
  * Runs a grid: a node whose inputs are there is looked up; what is not done goes to the workers, upstream stages first, siblings together. A
  * result whose content is as before stops there: its dependents find their keys unchanged. Independent work goes on when a node fails.
  */
-import { hostname } from "node:os"
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,17 +11,16 @@ import * as Semaphore from "effect/Semaphore"
 import type { Action, Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
 import { digestOf, type Document } from "../cache/canonical.ts"
-import { Corrupt } from "../cache/error.ts"
-import type { ColumnTypes } from "../schemas/column.ts"
-import type { Table } from "../schemas/table.ts"
 import { isCommand } from "./command.ts"
 import { embedder, type RowCounts } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
-import { columnsRead, keyOf, withTrace } from "./key.ts"
+import { columnsRead } from "./key.ts"
 import { lookup, type Missing } from "./lookup.ts"
+import { discardDamagedPixels } from "./pixels.ts"
 import { Pool, WorkFailed } from "./pool.ts"
 import { runCommand } from "./process.ts"
 import type { InputTable, Job, MemberResult } from "./protocol.ts"
+import { actionOf } from "./record.ts"
 import { LostOutput, Tables } from "./tables.ts"
 
 export type State = "cached" | "run" | "restored" | "failed" | "skipped"
@@ -79,7 +77,7 @@ interface Pending {
 export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast, force, grid, jobs, memory, onEvent, rehash }: RunOptions) {
   const { index, store } = cache
   const { nodes } = grid
-  const find = lookup({ grid, index, rehash, backend })
+  const { find, missingFile } = lookup({ grid, index, rehash, backend })
   const tables = new Tables(cache, memory)
   const pool = new Pool(jobs)
   yield* Effect.addFinalizer(() => Effect.promise(() => pool.close()))
@@ -190,22 +188,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   yield* Effect.addFinalizer(() => Effect.sync(enterActions))
 
   const record = ({ missing, node }: Pending, result: MemberResult, started: string, seconds: number) => {
-    const preimage = missing.key === undefined ? withTrace(missing.preimage, result.trace) : missing.preimage
-    const action: Action = {
-      version: 1,
-      key: missing.key ?? keyOf(preimage),
-      identity: node.identity,
-      uses: node.implementation.stage.name,
-      preimage,
-      outputs: result.outputs,
-      inline: Object.fromEntries(Object.entries(result.inline).map(([blob, bytes]) => [blob, Buffer.from(bytes).toString("base64")])),
-      notices: result.notices,
-      ...(missing.staticKey === undefined ? {} : { trace: result.trace, staticKey: missing.staticKey }),
-      started,
-      seconds,
-      host: hostname(),
-      node: process.version
-    }
+    const action = actionOf(node, missing, result, started, seconds)
     store.putDocument("actions", action.key, JSON.stringify(action))
     unindexed.push(action)
     // an ingest result is found through its trace, which only the index has: it is entered at once
@@ -327,6 +310,11 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     failNode(node, failure.error.message)
   })
 
+  // a file that is not there is told at once, not after the hours of work before it
+  for (const node of nodes) {
+    const message = states[node.index] === undefined ? missingFile(node) : undefined
+    if (message !== undefined) failNode(node, message)
+  }
   for (;;) {
     for (let i = 0; i < ready.length; i++) consider(nodes[ready[i]!]!)
     ready.length = 0
@@ -340,16 +328,3 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   const result: RunResult = { states, keys, outputs, failures, notices, rows: { embedded, cached: cachedRows }, bytes, tables }
   return result
 }, Effect.scoped)
-
-/** Takes every damaged picture of a collection out of the store, so that the ingest that runs again makes them all anew. */
-const discardDamagedPixels = (store: Cache["store"], samples: Table): void => {
-  const assets = samples.columns.get("assets")!.column as ColumnTypes["assets"]
-  for (const { digest, path } of assets.flat()) {
-    if (!path.startsWith("cache:")) continue
-    try {
-      store.blob(digest)
-    } catch (cause) {
-      if (!(cause instanceof Corrupt)) throw cause
-    }
-  }
-}

@@ -1,0 +1,26 @@
+import { hostname } from "node:os"
+import type { Action } from "../cache/action.ts"
+import type { Node } from "./expand.ts"
+import { keyOf, withTrace } from "./key.ts"
+import type { Missing } from "./lookup.ts"
+import type { MemberResult } from "./protocol.ts"
+
+/** The action of a node that has just run. An ingest stage's key is known only now, with the files that it met. */
+export const actionOf = (node: Node, missing: Missing, result: MemberResult, started: string, seconds: number): Action => {
+  const preimage = missing.key === undefined ? withTrace(missing.preimage, result.trace) : missing.preimage
+  return {
+    version: 1,
+    key: missing.key ?? keyOf(preimage),
+    identity: node.identity,
+    uses: node.implementation.stage.name,
+    preimage,
+    outputs: result.outputs,
+    inline: Object.fromEntries(Object.entries(result.inline).map(([blob, bytes]) => [blob, Buffer.from(bytes).toString("base64")])),
+    notices: result.notices,
+    ...(missing.staticKey === undefined ? {} : { trace: result.trace, staticKey: missing.staticKey }),
+    started,
+    seconds,
+    host: hostname(),
+    node: process.version
+  }
+}
