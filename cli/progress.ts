@@ -1,6 +1,7 @@
 /** Progress of a run: a live block on a terminal, plain lines elsewhere, NDJSON on demand. All but NDJSON goes to stderr. */
 import type { Grid, Node } from "../engine/expand.ts"
 import type { RunEvent } from "../engine/run.ts"
+import type { Kind } from "../stages/stage.ts"
 import { showSeconds } from "./words.ts"
 
 type Mode = "auto" | "events" | "quiet"
@@ -19,6 +20,9 @@ interface StageCount {
   rows: string
   since: number | undefined
 }
+
+/** What the stages of a kind count. */
+const units: Readonly<Partial<Record<Kind, string>>> = { ingest: "samples", embed: "rows", train: "epochs" }
 
 const eventDocument = (event: RunEvent) => ({
   version: 1,
@@ -95,7 +99,8 @@ export const progress = ({ grid, mode }: { readonly grid: Grid; readonly mode: M
         note(`${event.node.address}: ${event.message}`)
         break
       case "progress": {
-        of(event.node).rows = `, ${event.done} of ${event.total} rows`
+        const unit = units[event.node.implementation.stage.kind]
+        of(event.node).rows = `, ${event.done} of ${event.total}${unit === undefined ? "" : ` ${unit}`}`
         break
       }
       case "skipped":
