@@ -133,6 +133,15 @@ describe("probe/linear", () => {
     expect(metric(run, "class", "f1", { of: "bison" })!.value).toBe(0)
   })
 
+  it("bears a class of one sample: its measures are defined, and it is n = 1", async () => {
+    const first = rows.findIndex(({ split }) => split === "train"), tested = rows.findIndex(({ split }) => split === "test")
+    const lone = rows.map((row, i) => i === first || i === tested ? { ...row, label: "bison" } : row)
+    const run = await runStage(linear, tablesOf(lone), { tasks: ["class"], bootstrap: 100 })
+    expect(metric(run, "class", "f1", { of: "bison" })).toMatchObject({ n: 1 })
+    expect(Number.isFinite(metric(run, "class", "auc")!.value)).toBe(true)
+    expect(run.tables["predictions"]!.metadata).toEqual({ class: JSON.stringify(["bison", ...animals]) })
+  })
+
   it("is an error where the training samples are of one class", async () => {
     await expect(runStage(linear, tablesOf(rows.map((row) => row.split === "test" ? row : { ...row, label: "cow" })))).rejects.toThrow("are of the class \"cow\", and a probe of classes needs two")
   })
