@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { run, type RunResult } from "../engine/run.ts"
-import { allResults, reportText } from "../report/report.ts"
+import { allResults, askedMetrics, reportText, unknownMetrics } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { invocation } from "./invocation.ts"
@@ -99,7 +99,9 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
     const { nodes } = summary
     for (const { first, more, text } of groupNotices(grid, result)) console.error(style("dim", `${first}${more > 0 ? ` and ${more} more` : ""}: ${text}`))
     const { report } = file.pipeline
-    const shown = reportText(allResults({ grid, ...result }, report), report)
+    const all = allResults({ grid, ...result }, report)
+    for (const text of unknownMetrics(all, askedMetrics(report))) console.error(`${words.file}, report: ${text}`)
+    const shown = reportText(all, report)
     if (shown !== "") console.log(`\n${shown}\n`)
     const parts = [
       `${nodes.total} nodes from ${summary.cells} cells`,

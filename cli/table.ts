@@ -1,6 +1,7 @@
 /** `outcrop table`: the comparison of what is cached. */
 import * as Effect from "effect/Effect"
-import { allResults, reportText } from "../report/report.ts"
+import { allResults, askedMetrics, reportText, unknownMetrics } from "../report/report.ts"
+import { userError } from "./error.ts"
 import { finishedOf } from "./finished.ts"
 import { openSession, type SessionFlags } from "./session.ts"
 import { readWords } from "./words.ts"
@@ -16,6 +17,8 @@ export const tableCommand = Effect.fn("cli/table")(function*(flags: SessionFlags
     console.log(JSON.stringify({ version: 1, rows: rows.map(({ stage: _, ...row }) => row) }))
     return
   }
+  const unknown = unknownMetrics(all, words.names.length > 0 ? words.names : askedMetrics(report))
+  if (unknown.length > 0) return yield* userError(unknown.join("\n"))
   const text = reportText(all, report, words.names)
   console.log(text === "" ? `no metrics yet: run "outcrop run ${words.file}"` : text)
   if (finished.missing > 0) console.error(`${finished.missing} of ${finished.grid.nodes.length} nodes have no result yet: the table is of what is there`)

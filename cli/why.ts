@@ -52,12 +52,16 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
     console.log("everything is up to date; name a stage to see why it last ran")
     return
   }
-  for (const { causes, node, previous, state } of answers.slice(0, 50)) {
+  // what runs comes first; of what is up to date without a story a few lines are enough
+  const telling = answers.filter(({ causes, state }) => state !== "cached" || causes.length > 0), quiet = answers.filter((answer) => !telling.includes(answer))
+  const shown = [...telling.slice(0, 50), ...(quiet.length > 5 ? [] : quiet)]
+  for (const { causes, node, previous, state } of shown) {
     const last = state === "cached" ? causes.length > 0 ? "up to date; it last ran because of" : "up to date" : state === "maybe" ? "may run" : state === "failed" ? "cannot run" : state === "restored" ? "will be made again" : "will run"
     console.log(`${style("bold", node.address)} ${style("dim", `(${node.implementation.uses})`)} ${last}`)
     for (const cause of causes) console.log(`  ${describeCause(cause)}`)
     const compared = previous === undefined ? undefined : cache.index.action(previous)
     if (compared !== undefined && state !== "cached" && state !== "restored") console.log(style("dim", `  compared with ${previous!.slice(0, 12)} of ${compared.started.slice(0, 19).replace("T", " ")} UTC`))
   }
-  if (answers.length > 50) console.log(`... and ${answers.length - 50} more; pick cells with axis=value`)
+  if (quiet.length > 5) console.log(`${quiet.length} nodes are up to date`)
+  if (telling.length > 50) console.log(`... and ${telling.length - 50} more; pick cells with axis=value`)
 })

@@ -9,7 +9,7 @@ import { dirname, resolve } from "node:path"
 import * as Result from "effect/Result"
 import { type Document, digestOf, settle } from "../cache/canonical.ts"
 import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, suggest } from "../schemas/diagnostic.ts"
-import { type Cells, enumerate, pick } from "./axes.ts"
+import { type Cells, enumerate, matcher, pick } from "./axes.ts"
 import { bind, type Upstream } from "./bind.ts"
 import { commandStage, isCommand } from "./command.ts"
 import { type Implementation, type Library, UnknownImplementation } from "./library.ts"
@@ -82,6 +82,17 @@ const order = (needs: ReadonlyMap<string, ReadonlyArray<string>>, mistakes: Arra
   return sorted
 }
 
+/** The report speaks of axes and values that there are. */
+const checkReport = ({ baseline, heatmap }: PipelineFile["pipeline"]["report"], columns: Cells["columns"], mistakes: Array<Mistake>): void => {
+  matcher(columns, baseline ?? {}, ["report", "baseline"], mistakes)
+  if (heatmap === undefined) return
+  matcher(columns, heatmap.where ?? {}, ["report", "heatmap", "where"], mistakes)
+  const names = columns.map(({ name }) => name)
+  for (const side of ["x", "y"] as const) {
+    if (!names.includes(heatmap[side])) mistakes.push({ path: ["report", "heatmap", side], message: `there is no axis "${heatmap[side]}"${suggest(heatmap[side], names)}; axes are ${names.join(", ")}` })
+  }
+}
+
 export interface ExpandOptions {
   /** Overrides the folder that the YAML names. */
   readonly dataRoot: string | undefined
@@ -101,7 +112,9 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
   }
   const names = Object.keys(pipeline.stages)
   if (names.length === 0) mistakes.push({ path: ["stages"], message: "a pipeline needs at least one stage" })
-  const cells = pick(enumerate(pipeline, mistakes), picks)
+  const all = enumerate(pipeline, mistakes)
+  if (mistakes.length === 0) checkReport(pipeline.report, all.columns, mistakes)
+  const cells = pick(all, picks)
   const { columns } = cells
 
   const needsOf = new Map<string, Plan["upstream"]>()

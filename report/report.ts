@@ -1,6 +1,7 @@
 /** The report of a pipeline as its YAML asks for it: results, pooled metrics, comparison, heatmap. */
 import type { Pipeline } from "../schemas/pipeline.ts"
 import { comparison } from "./comparison.ts"
+import { suggest } from "../schemas/diagnostic.ts"
 import { heatmap } from "./heatmap.ts"
 import { pooled } from "./pooled.ts"
 import { type Finished, type Result, results } from "./result.ts"
@@ -10,6 +11,16 @@ export const allResults = (finished: Finished, report: Pipeline["report"]): Arra
   ...results(finished, report.split),
   ...(report.pooled === undefined ? [] : pooled(finished, report.split, report.pooled))
 ]
+
+/** What is asked for and does not exist among the results, in words; nothing where there are no results yet. */
+export const unknownMetrics = (all: ReadonlyArray<Result>, asked: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const known = [...new Set(all.map(({ metric, task }) => `${task}.${metric}`))]
+  return known.length === 0 ? [] : asked.filter((name) => !known.includes(name)).map((name) => `there is no metric "${name}"${suggest(name, known)}; there are ${known.join(", ")}`)
+}
+
+/** The metrics that a report asks for, as results name them. */
+export const askedMetrics = ({ heatmap, metrics, pooled }: Pipeline["report"]): ReadonlyArray<string> =>
+  [...metrics ?? [], ...(pooled ?? []).map((name) => `${name} (pooled)`), ...(heatmap === undefined ? [] : [heatmap.metric])]
 
 /** The text of the report; `metrics` replaces those the YAML names. Empty where there is no result. */
 export const reportText = (all: ReadonlyArray<Result>, report: Pipeline["report"], metrics: ReadonlyArray<string> = []): string => {

@@ -1,0 +1,69 @@
+import { stripVTControlCharacters } from "node:util"
+import { describe, expect, it } from "vitest"
+import { better, comparison } from "../../report/comparison.ts"
+import { heatmap } from "../../report/heatmap.ts"
+import { unknownMetrics } from "../../report/report.ts"
+import type { Result } from "../../report/result.ts"
+
+const result = (axes: Result["axes"], metric: string, mean: number, replicates = 4): Result => ({
+  axes,
+  stage: "probe",
+  task: "class",
+  metric,
+  split: "test",
+  mean,
+  sd: replicates > 1 ? 0.01 : Number.NaN,
+  replicates,
+  samples: 100,
+  ci: { low: mean, high: mean, over: "replicates" },
+  keys: []
+})
+const lines = (text: string) => stripVTControlCharacters(text).split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, " | "))
+
+describe("the comparison", () => {
+  const rows = [
+    result({ encoder: "rcf", method: "dtl" }, "accuracy", 0.6),
+    result({ encoder: "rcf", method: "matl" }, "accuracy", 0.7),
+    result({ encoder: "rcf", method: "dtl" }, "log_loss", 0.9),
+    result({ encoder: "rcf", method: "matl" }, "log_loss", 1.1, 1)
+  ]
+
+  it("has a row a method, a column a metric, only the axes that vary, and marks the best: the highest accuracy, the lowest loss", () => {
+    expect(lines(comparison(rows, { metrics: [], baseline: { method: "dtl" } }))).toEqual([
+      "method | class.accuracy | class.log_loss | n",
+      expect.stringMatching(/^─/),
+      "dtl | 0.600 ± 0.010 | 0.900 ± 0.010 * | 4 | baseline",
+      "matl | 0.700 ± 0.010 * | 1.100 | 4/1"
+    ])
+  })
+
+  it("shows the metrics asked for, in that order", () => {
+    expect(lines(comparison(rows, { metrics: ["class.log_loss", "class.accuracy"], baseline: undefined }))[0]).toBe("method | class.log_loss | class.accuracy | n")
+  })
+
+  it("knows which metrics are better when lower", () => {
+    expect([better("class.accuracy", 2, 1), better("box.mse", 2, 1), better("class.ece", 1, 2)]).toEqual([true, false, true])
+  })
+})
+
+describe("the heatmap", () => {
+  const grid = [0.3, 0.4].flatMap((top) => [0.1, 0.2].map((more) => result({ method: "tg-matl", top: String(top), more: String(more) }, "accuracy", top + more)))
+
+  it("has one axis across, one down, and marks the best", () => {
+    const text = heatmap([...grid, result({ method: "dtl" }, "accuracy", 0.99)], { x: "top", y: "more", metric: "class.accuracy", where: { method: "tg-matl" } })
+    expect(lines(text)).toEqual(["class.accuracy: more (down) x top (across), method=tg-matl", "more | 0.3 | 0.4", expect.stringMatching(/^─/), "0.1 | 0.400 | 0.500", "0.2 | 0.500 | 0.600 *"])
+  })
+
+  it("says where several results fall into one field, and nothing where none fits", () => {
+    expect(heatmap([...grid, ...grid], { x: "top", y: "more", metric: "class.accuracy" })).toContain("several")
+    expect(heatmap(grid, { x: "top", y: "more", metric: "class.auc" })).toBe("")
+  })
+})
+
+describe("a metric that does not exist", () => {
+  it("is told with the near one and all there are, once there are results", () => {
+    const all = [result({}, "accuracy", 1), result({}, "auc", 1)]
+    expect(unknownMetrics(all, ["class.acuracy", "class.auc"])).toEqual(["there is no metric \"class.acuracy\" (did you mean \"class.accuracy\"?); there are class.accuracy, class.auc"])
+    expect(unknownMetrics([], ["class.acuracy"])).toEqual([])
+  })
+})
