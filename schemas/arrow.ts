@@ -21,7 +21,7 @@ import {
   Utf8,
   type Vector
 } from "apache-arrow"
-import { type Asset, type Column, type ColumnKind, type ColumnTypes, isVectors, openKinds } from "./column.ts"
+import { type Asset, type Column, type ColumnKind, type ColumnTypes, openKinds } from "./column.ts"
 import { InvalidTable, type Table, type TableSchema, validate } from "./table.ts"
 
 const utf8 = new Utf8(), float64 = new Float64(), float32 = new Float32(), int32 = new Int32()
@@ -261,6 +261,3 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
   if (!trusted) validate(table)
   return table
 }
-
-/** The bytes that a column takes in memory, roughly; for budgets. */
-export const bytesOf = (column: Column): number => isVectors(column) ? column.values.byteLength : ArrayBuffer.isView(column) ? column.byteLength : column.length * 32
