@@ -106,6 +106,8 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   /** Missing nodes, one list a stage, so that upstream stages go first and siblings gather. */
   const pending: Array<Array<Pending>> = grid.stages.map(() => [])
   const restoring = new Set<number>()
+  /** Nodes that found pixels gone and are tried once more. */
+  const regained = new Set<number>()
   let inFlight = 0, stopped = false
 
   const groupOf = (node: Node, missing: Missing): string | undefined => {
@@ -302,12 +304,16 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
       return
     }
     const { node } = work[0]!
-    const samples = node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")
-    if (failure.error.lostPixels && samples !== undefined && !restoring.has(samples.node)) {
+    if (!failure.error.lostPixels || regained.has(node.index)) return failNode(node, failure.error.message)
+    regained.add(node.index)
+    // another node may have found the same pixels gone: then their ingest runs already, or has run since
+    if (parked(node)) return
+    const samples = node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")!
+    if (restoring.has(samples.node)) ready.push(node.index)
+    else {
       discardDamagedPixels(store, tables.table(keys[samples.node]!, outputOf(samples.node, samples.output)))
-      return remake(nodes[samples.node]!, node, failure.error.message)
+      remake(nodes[samples.node]!, node, failure.error.message)
     }
-    failNode(node, failure.error.message)
   })
 
   // a file that is not there is told at once, not after the hours of work before it

@@ -104,6 +104,18 @@ describe("a damaged cache", () => {
     }
   })
 
+  it("pixels that two encoders find gone at the same time are made again once, and both go on", async () => {
+    const folder = base.copy()
+    for (const file of folder.blobs("pixels")) fs.rmSync(file)
+    folder.edit("embed.ts", "value * value", "value ** 3")
+    folder.write("other.ts", fs.readFileSync(folder.at("embed.ts"), "utf8").replace("value ** 3", "value ** 4"))
+    folder.edit("pipeline.yaml", "  classes:", "  other: { uses: ./other.ts, needs: samples }\n  classes:")
+    const { code, err } = await folder.outcrop("run", "--jobs", "2")
+    expect(`${code} ${err}`).toMatch(/^0 /)
+    expect((await folder.outcrop("get", "embed", "--json")).out).toContain("\"embedding\":[3,27]")
+    expect((await folder.outcrop("get", "other", "--json")).out).toContain("\"embedding\":[3,81]")
+  })
+
   it("actions that are damaged are not believed", async () => {
     const folder = base.copy()
     fs.rmSync(folder.at(".outcrop/index.sqlite"))
