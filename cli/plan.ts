@@ -1,26 +1,15 @@
 /** `outcrop plan`: what a run would do, a line a stage, with rows and time. */
 import * as Effect from "effect/Effect"
-import { plan, type PlanState } from "../engine/plan.ts"
+import type { PlanState } from "../engine/plan.ts"
 import { style, textTable } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
+import { openPlan, type PlanFlags } from "./planned.ts"
 import { summaryOf } from "./run.ts"
-import { forcedStages, openSession, type SessionFlags } from "./session.ts"
-import { readWords, showSeconds } from "./words.ts"
-
-export interface PlanFlags extends SessionFlags {
-  readonly words: ReadonlyArray<string>
-  readonly force: ReadonlyArray<string>
-  readonly rehash: boolean
-  readonly backend: string | undefined
-  readonly json: boolean
-}
+import { showSeconds } from "./words.ts"
 
 export const planCommand = Effect.fn("cli/plan")(function*(flags: PlanFlags) {
-  const words = readWords(flags.words)
-  const session = yield* openSession(words, flags, words.names)
-  const { cache, grid } = session
-  const force = yield* forcedStages(session, flags.force)
-  const result = plan({ grid, cache, force, rehash: flags.rehash, backend: flags.backend })
+  const { result, session } = yield* openPlan(flags)
+  const { grid } = session
   const summary = summaryOf(session, (node) => result.nodes[node]!.state, { rows: result.rows, seconds: result.seconds, bytes: result.bytes })
   if (flags.json) console.log(JSON.stringify(summary))
   else {

@@ -1,11 +1,8 @@
 /** `outcrop why`: for each node asked for, which part of its key differs from its last result. */
 import * as Effect from "effect/Effect"
-import { plan } from "../engine/plan.ts"
 import { type Cause, why } from "../engine/why.ts"
 import { style } from "../report/terminal.ts"
-import type { PlanFlags } from "./plan.ts"
-import { forcedStages, openSession } from "./session.ts"
-import { readWords } from "./words.ts"
+import { openPlan, type PlanFlags } from "./planned.ts"
 
 const show = (value: unknown): string => {
   const text = typeof value === "string" ? value : JSON.stringify(value)
@@ -34,11 +31,8 @@ export const describeCause = ({ after, before, kind, part }: Cause): string => {
 }
 
 export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
-  const words = readWords(flags.words)
-  const session = yield* openSession(words, flags, words.names)
+  const { result, session, words } = yield* openPlan(flags)
   const { cache, grid } = session
-  const force = yield* forcedStages(session, flags.force)
-  const result = plan({ grid, cache, force, rehash: flags.rehash, backend: flags.backend })
   const stages = new Set(words.names)
   const picked = Object.keys(words.picks).length > 0
   const wanted = result.nodes.filter(({ node, state }) => stages.size > 0 ? stages.has(node.stage) : picked || state !== "cached")

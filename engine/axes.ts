@@ -4,7 +4,7 @@
  */
 import type { Mistake, Path } from "../schemas/diagnostic.ts"
 import { InvalidPipeline, suggest } from "../schemas/diagnostic.ts"
-import type { Pipeline } from "../schemas/pipeline.ts"
+import { namePattern, type Pipeline } from "../schemas/pipeline.ts"
 
 /** A dimension of the grid as a column of cells: every value that it has anywhere. */
 export interface Column {
@@ -62,7 +62,7 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
         return []
       }
       if (top !== undefined) owners.set(name, top)
-      if (!/^[a-z][a-z0-9_-]*$/.test(name)) {
+      if (!namePattern.test(name)) {
         mistakes.push({ path: at, onKey: true, message: `an axis is named by lower-case letters, digits, - and _, a letter first; got "${name}"` })
         return []
       }
@@ -101,7 +101,6 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
       })
       return [{ column, values }]
     })
-  const top = new Set([...Object.keys(pipeline.axes), ...Object.keys(pipeline.replicates)])
   const twice = Object.keys(pipeline.replicates).filter((name) => name in pipeline.axes)
   for (const name of twice) mistakes.push({ path: ["replicates", name], onKey: true, message: `"${name}" is an axis already: a dimension is compared along or averaged over, not both` })
   const axes = [
@@ -111,7 +110,7 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
   const size = (list: ReadonlyArray<Axis>): number => list.reduce((n, axis) => n * axis.values.reduce((sum, value) => sum + size(value.axes), 0), 1)
   const total = size(axes)
   if (total > mostCells) {
-    mistakes.push({ path: top.size > 0 ? ["axes"] : [], onKey: true, message: `the axes multiply to ${total.toLocaleString("en")} cells, more than ${mostCells.toLocaleString("en")}: give axes that only some values need to those values ("axes" inside a value), or fewer values` })
+    mistakes.push({ path: ["axes"], onKey: true, message: `the axes multiply to ${total.toLocaleString("en")} cells, more than ${mostCells.toLocaleString("en")}: give axes that only some values need to those values ("axes" inside a value), or fewer values` })
   }
   if (mistakes.length > 0) return { columns, count: 0, codes: new Int32Array(0) }
 
@@ -140,22 +139,29 @@ const exclude = (cells: Cells, pipeline: Pipeline, mistakes: Array<Mistake>): Ce
   if (pipeline.exclude.length === 0) return cells
   const rules = pipeline.exclude.map((rule, i) => ({ i, matches: matcher(cells.columns, rule, ["exclude", i], mistakes), hits: 0 }))
   if (mistakes.length > 0) return cells
-  const width = cells.columns.length
-  const kept = new Int32Array(cells.codes.length)
-  let count = 0
-  for (let cell = 0; cell < cells.count; cell++) {
-    const row = cells.codes.subarray(cell * width, (cell + 1) * width)
+  const kept = filter(cells, (codes) => {
     let out = false
     for (const rule of rules) {
-      if (!rule.matches(row)) continue
+      if (!rule.matches(codes)) continue
       rule.hits++
       out = true
     }
-    if (!out) kept.set(row, count++ * width)
-  }
-  if (count === 0) mistakes.push({ path: ["exclude"], onKey: true, message: "this excludes every cell: nothing is left to run" })
+    return !out
+  })
+  if (kept.count === 0) mistakes.push({ path: ["exclude"], onKey: true, message: "this excludes every cell: nothing is left to run" })
   for (const { hits, i } of rules) if (hits === 0) mistakes.push({ path: ["exclude", i], message: "this excludes nothing: no cell has these values together" })
-  return { columns: cells.columns, count, codes: kept.slice(0, count * width) }
+  return kept
+}
+
+/** The cells whose codes pass a test. */
+const filter = ({ codes, columns, count }: Cells, test: (codes: Int32Array) => boolean): Cells => {
+  const width = columns.length, kept = new Int32Array(codes.length)
+  let left = 0
+  for (let cell = 0; cell < count; cell++) {
+    const row = codes.subarray(cell * width, (cell + 1) * width)
+    if (test(row)) kept.set(row, left++ * width)
+  }
+  return { columns, count: left, codes: kept.slice(0, left * width) }
 }
 
 /** A test of a cell's codes for a choice like `{ method: dtl, fold: [0, 1] }`. */
@@ -203,14 +209,7 @@ export const pick = (cells: Cells, picks: Readonly<Record<string, ReadonlyArray<
     })
     return [name, labels]
   }))
-  const test = matcher(cells.columns, choice, [], [])
-  const width = cells.columns.length
-  const codes = new Int32Array(cells.codes.length)
-  let count = 0
-  for (let cell = 0; cell < cells.count; cell++) {
-    const row = cells.codes.subarray(cell * width, (cell + 1) * width)
-    if (test(row)) codes.set(row, count++ * width)
-  }
-  if (count === 0) throw new InvalidPipeline({ message: `no cell has ${entries.map(([name, patterns]) => `${name}=${patterns.join(",")}`).join(" and ")} together` })
-  return { columns: cells.columns, count, codes: codes.slice(0, count * width) }
+  const picked = filter(cells, matcher(cells.columns, choice, [], []))
+  if (picked.count === 0) throw new InvalidPipeline({ message: `no cell has ${entries.map(([name, patterns]) => `${name}=${patterns.join(",")}`).join(" and ")} together` })
+  return picked
 }

@@ -8,7 +8,7 @@ import * as fs from "node:fs"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Document, digestOf } from "../cache/canonical.ts"
+import type { Document } from "../cache/canonical.ts"
 import { suggest } from "../schemas/diagnostic.ts"
 import type { TableSchema } from "../schemas/table.ts"
 import { tableSchemas } from "../schemas/tables.ts"
@@ -60,7 +60,6 @@ export const commandStage = (uses: string, given: unknown, ports: ReadonlyArray<
     stage,
     file: "",
     code,
-    codeDigest: digestOf("code", code),
     decode: Schema.decodeUnknownResult(Command, { errors: "all", onExcessProperty: "error", reportInput: true }),
     fileParameters: []
   }

@@ -7,12 +7,13 @@ import * as Semaphore from "effect/Semaphore"
 import type { Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
 import { type Document, digestOf } from "../cache/canonical.ts"
-import { columnDigest, rowDigests } from "../cache/digest.ts"
+import { rowDigests } from "../cache/digest.ts"
 import { gather, keepSegment, Places, rowKey } from "../cache/segments.ts"
 import { encode } from "../schemas/arrow.ts"
 import type { ColumnTypes } from "../schemas/column.ts"
 import { make, type Table } from "../schemas/table.ts"
 import type { Node } from "./expand.ts"
+import { columnsOf } from "./output.ts"
 import { type Done, WorkFailed } from "./pool.ts"
 import type { InputTable, Job, MemberResult } from "./protocol.ts"
 import { embeddingColumns, type Tables } from "./tables.ts"
@@ -102,7 +103,7 @@ export const embedder = (options: {
         const output: Output = {
           table: "embeddings",
           rows: ids.length,
-          columns: Object.fromEntries(columns.map(([name, kind, column]) => [name, { kind, digest: columnDigest(kind, column) }])),
+          columns: columnsOf({ columns }),
           metadata: {},
           blob,
           bytes: vectors.values.byteLength,

@@ -4,8 +4,7 @@ import * as fs from "node:fs"
 import { join, resolve } from "node:path"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Document } from "../cache/canonical.ts"
-import { digestOf, settle } from "../cache/canonical.ts"
+import { type Document, settle } from "../cache/canonical.ts"
 import type { Index } from "../cache/index.ts"
 import { contract } from "../outcrop.ts"
 import { suggest } from "../schemas/diagnostic.ts"
@@ -22,7 +21,6 @@ export interface Implementation {
   readonly file: string
   /** The code's part of a key: contract, closure, versions of numeric packages. */
   readonly code: Document
-  readonly codeDigest: string
   /** Decodes parameters: defaults filled in, unknown ones refused. */
   readonly decode: (value: unknown) => Result.Result<unknown, Schema.SchemaError>
   /** Names of the parameters that are files. */
@@ -32,8 +30,8 @@ export interface Implementation {
 /** `uses` names nothing, or its file cannot be loaded. */
 export class UnknownImplementation extends Error {}
 
+/** A closure that was bundled: by the build for built-ins, by an earlier run for users' files. */
 interface Built {
-  readonly file: string
   readonly digest: string
   readonly packages: ReadonlyArray<string>
 }
@@ -41,14 +39,14 @@ interface Built {
 const isFileParameter = (schema: Schema.Constraint): boolean => Schema.resolveAnnotations(schema)?.["fileParameter"] === true
 
 export class Library {
-  readonly #built: Readonly<Record<string, Built>>
+  readonly #built: Readonly<Record<string, Built & { readonly file: string }>>
   readonly #loaded = new Map<string, Promise<Implementation>>()
   readonly #index: Index | undefined
   readonly #closures: string | undefined
 
   /** `index` and `cacheRoot` keep the closures of users' files between runs; without them only built-ins can be used. */
   constructor(index?: Index, cacheRoot?: string) {
-    this.#built = JSON.parse(fs.readFileSync(join(dist, "stages.json"), "utf8")) as Record<string, Built>
+    this.#built = JSON.parse(fs.readFileSync(join(dist, "stages.json"), "utf8")) as Record<string, Built & { readonly file: string }>
     this.#index = index
     this.#closures = cacheRoot === undefined ? undefined : join(cacheRoot, "closures")
   }
@@ -102,7 +100,7 @@ export class Library {
     fs.writeFileSync(temporary, closure.text)
     fs.renameSync(temporary, path)
     // a file saved while, or just before, it was bundled may differ from what was read under the same times: it is bundled again next time
-    if (closure.inputs.every((input) => fs.statSync(input).ctimeMs + 2000 < begin)) this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ file: path, digest: closure.digest, packages: closure.packages }))
+    if (closure.inputs.every((input) => fs.statSync(input).ctimeMs + 2000 < begin)) this.#index.putClosure(file, inputsOf(closure.inputs), JSON.stringify({ digest: closure.digest, packages: closure.packages }))
     return this.#implementation(uses, path, closure.digest, closure.packages)
   }
 
@@ -121,7 +119,6 @@ export class Library {
       stage,
       file,
       code,
-      codeDigest: digestOf("code", code),
       decode: Schema.decodeUnknownResult(stage.with, { errors: "all", onExcessProperty: "error", reportInput: true }),
       fileParameters: Object.keys(fields).filter((name) => isFileParameter(fields[name]!))
     }

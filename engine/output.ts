@@ -15,8 +15,8 @@ export interface KeptTables {
 }
 
 /** Digests of a table's columns, as an action records them. */
-export const columnsOf = (table: Table): Output["columns"] =>
-  Object.fromEntries(Array.from(table.columns, ([name, { kind, column }]) => [name, { kind, digest: columnDigest(kind, column) }]))
+export const columnsOf = ({ columns }: Pick<Table, "columns">): Output["columns"] =>
+  Object.fromEntries(Array.from(columns, ([name, { kind, column }]) => [name, { kind, digest: columnDigest(kind, column) }]))
 
 export const keepTables = (store: Store, tables: Readonly<Record<string, Table>>): KeptTables => {
   const outputs: Record<string, Output> = {}, inline: Record<string, Uint8Array> = {}

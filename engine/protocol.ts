@@ -1,6 +1,6 @@
 /** What the main thread and its workers say to each other. */
 import type { Output, Trace } from "../cache/action.ts"
-import type { Column, ColumnKind } from "../schemas/column.ts"
+import type { Table } from "../schemas/table.ts"
 
 /** A table handed to a worker: Arrow bytes, or columns whose large arrays are shared memory. */
 export interface InputTable {
@@ -8,7 +8,7 @@ export interface InputTable {
   readonly blob: string
   readonly table: string
   readonly bytes?: Uint8Array
-  readonly columns?: ReadonlyArray<readonly [name: string, kind: ColumnKind, column: Column]>
+  readonly columns?: Table["columns"]
   readonly metadata?: Readonly<Record<string, string>>
   /** Columns the stage reads; it sees no others. */
   readonly read: ReadonlyArray<string>

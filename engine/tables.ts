@@ -4,7 +4,7 @@ import type { Cache } from "../cache/cache.ts"
 import { Corrupt } from "../cache/error.ts"
 import { gather, Places } from "../cache/segments.ts"
 import { decode } from "../schemas/arrow.ts"
-import type { Column, ColumnKind, ColumnTypes } from "../schemas/column.ts"
+import type { ColumnTypes } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 import { tableSchemas } from "../schemas/tables.ts"
 import type { InputTable } from "./protocol.ts"
@@ -93,12 +93,12 @@ export class Tables {
     const { bytes, columns } = this.#content(key, output)
     const schema = tableSchemas[output.table]!
     return columns !== undefined ?
-      { schema, rows: output.rows, columns: new Map(columns.map(([name, kind, column]) => [name, { kind, column }])), metadata: output.metadata } :
+      { schema, rows: output.rows, columns, metadata: output.metadata } :
       decode(schema, bytes!, true)
   }
 }
 
-export const embeddingColumns = (ids: ReadonlyArray<string>, views: ReadonlyArray<string>, vectors: ColumnTypes["vectors"]): ReadonlyArray<readonly [string, ColumnKind, Column]> =>
-  [["sample_id", "text", ids], ["view", "text", views], ["embedding", "vectors", vectors]]
+export const embeddingColumns = (ids: ReadonlyArray<string>, views: ReadonlyArray<string>, vectors: ColumnTypes["vectors"]): Table["columns"] =>
+  new Map([["sample_id", { kind: "text", column: ids }], ["view", { kind: "text", column: views }], ["embedding", { kind: "vectors", column: vectors }]])
 
 const fromBase64 = (text: string | undefined) => text === undefined ? undefined : new Uint8Array(Buffer.from(text, "base64"))

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
+import { lengthOf } from "../schemas/column.ts"
 import { type InvalidTable, make, type Table, type TableSchema, take } from "../schemas/table.ts"
 import { Backend, type ErasedInputs, type ErasedOutputs, type FileError, Files, Report, type Stage, type StageError } from "../stages/stage.ts"
 import { tableSchemas } from "../schemas/tables.ts"
@@ -25,9 +26,8 @@ const tableOf = (input: InputTable): Table => {
   if (table === undefined) {
     const schema = tableSchemas[input.table]!
     table = input.columns !== undefined ?
-      { schema, rows: 0, columns: new Map(input.columns.map(([name, kind, column]) => [name, { kind, column }])), metadata: input.metadata ?? {} } :
+      { schema, rows: lengthOf(input.columns.get("sample_id")!.column), columns: input.columns, metadata: input.metadata ?? {} } :
       decode(schema, input.bytes!, true)
-    if (input.columns !== undefined) table = { ...table, rows: (table.columns.get("sample_id")!.column as ReadonlyArray<string>).length }
   } else tables.delete(input.blob)
   tables.set(input.blob, table)
   if (tables.size > mostTables) tables.delete(tables.keys().next().value!)
@@ -112,11 +112,8 @@ const run = async (job: Job): Promise<FromWorker> => {
 
   if (job.task === "embed") {
     const { member, read, tables: samples } = prepared[0]!
-    const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => {
-      const table = tableOf(input)
-      return [port, inputsOf({ [port]: table }, { [port]: [...table.columns.keys()] })[port]!]
-    }))
-    const vectors = await perform(stage.embed!(learned as unknown as ErasedOutputs, inputsOf(samples, read), member.parameters))
+    const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => [port, tableOf(input)]))
+    const vectors = await perform(stage.embed!(learnedOf(learned), inputsOf(samples, read), member.parameters))
     if (vectors.values.length !== vectors.width * job.rows!.length) throw new Expected(`${stage.name} gave ${vectors.values.length} values for ${job.rows!.length} samples of width ${vectors.width}`)
     const bad = vectors.values.findIndex((value) => !Number.isFinite(value))
     if (bad >= 0) {
@@ -140,10 +137,12 @@ const run = async (job: Job): Promise<FromWorker> => {
   return { type: "done", results }
 }
 
+/** What was learned, as a stage reads it: all columns of every table. */
+const learnedOf = (tables: Readonly<Record<string, Table>>): ErasedOutputs =>
+  inputsOf(tables, Object.fromEntries(Object.entries(tables).map(([port, { columns }]) => [port, [...columns.keys()]]))) as unknown as ErasedOutputs
+
 const applied = (stage: Stage, learned: Readonly<Record<string, Table>>, inputs: ErasedInputs, { parameters }: Member) => {
-  if (stage.run !== undefined) return stage.run(inputs, parameters)
-  const views = Object.fromEntries(Object.entries(learned).map(([port, table]) => [port, inputsOf({ [port]: table }, { [port]: [...table.columns.keys()] })[port]!]))
-  return stage.apply!(views as unknown as ErasedOutputs, inputs, parameters)
+  return stage.run !== undefined ? stage.run(inputs, parameters) : stage.apply!(learnedOf(learned), inputs, parameters)
 }
 
 const post = (message: FromWorker) => parentPort!.postMessage(message)

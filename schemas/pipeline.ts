@@ -7,7 +7,7 @@ import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
 
 /** Names of stages and axes. */
-const namePattern = /^[a-z][a-z0-9_-]*$/u
+export const namePattern = /^[a-z][a-z0-9_-]*$/u
 const Name = Schema.String.check(Schema.isPattern(namePattern, { expected: "a name: lower-case letters, digits, - and _, a letter first" }))
 
 const Scalar = Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Null])

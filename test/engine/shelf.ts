@@ -5,7 +5,6 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, Metrics, Samples, Split, Stage } from "outcrop"
-import { digestOf } from "../../cache/canonical.ts"
 import { expand, type Grid } from "../../engine/expand.ts"
 import { type Implementation, Library, UnknownImplementation } from "../../engine/library.ts"
 import { readPipeline } from "../../engine/source.ts"
@@ -39,7 +38,7 @@ class Shelf extends Library {
   override find(uses: string): Promise<Implementation> {
     const stage = stages.find(({ name }) => name === uses)
     if (stage === undefined) return Promise.reject(new UnknownImplementation(`there is no stage "${uses}"${suggest(uses, this.names())}`))
-    return Promise.resolve({ uses, stage, file: "", code: { name: uses }, codeDigest: digestOf("code", uses), decode: Schema.decodeUnknownResult(stage.with, { errors: "all", onExcessProperty: "error", reportInput: true }), fileParameters: [] })
+    return Promise.resolve({ uses, stage, file: "", code: { name: uses }, decode: Schema.decodeUnknownResult(stage.with, { errors: "all", onExcessProperty: "error", reportInput: true }), fileParameters: [] })
   }
 }
 
