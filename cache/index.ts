@@ -27,6 +27,9 @@ const schema = `
 /** Version of the tables above; an index of another version is made anew from the store. */
 const layout = 2
 
+/** Milliseconds to wait for another process that writes. */
+const patience = 60_000
+
 /** What the index tells of an action: enough to go on without opening the document. */
 export class Entry {
   readonly key: string
@@ -87,17 +90,30 @@ export class Index {
     })
   }
 
+  /**
+   * Opens the file, and makes its tables where there are none. SQLite itself waits for whoever writes, but not for two openings of a new
+   * file at the same time, nor for the last one to leave: those are refused at once, and asked again here.
+   */
   static #connect(path: string, store: Store): Index {
-    const db = new DatabaseSync(path)
-    db.exec("pragma busy_timeout = 60000")
-    db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536; pragma mmap_size = 1073741824")
-    const found = Number(db.prepare("pragma user_version").get()!["user_version"])
-    if (found !== layout && db.prepare("select 1 from sqlite_master").get() !== undefined) {
-      db.close()
-      throw new Error("an index of other layout")
+    const deadline = Date.now() + patience
+    for (;;) {
+      const db = new DatabaseSync(path)
+      try {
+        db.exec(`pragma busy_timeout = ${patience}`)
+        db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536; pragma mmap_size = 1073741824")
+        const version = () => Number(db.prepare("pragma user_version").get()!["user_version"])
+        if (version() !== layout) {
+          db.exec("begin immediate")
+          if (version() !== layout && db.prepare("select 1 from sqlite_master").get() !== undefined) throw new Error("an index of other layout")
+          db.exec(`${schema}; pragma user_version = ${layout}; commit`)
+        }
+        return new Index(db, store)
+      } catch (cause) {
+        db.close()
+        if (!/database is locked/i.test(String(cause)) || Date.now() > deadline) throw cause
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+      }
     }
-    db.exec(`${schema}; pragma user_version = ${layout}`)
-    return new Index(db, store)
   }
 
   #prepare(sql: string): StatementSync {

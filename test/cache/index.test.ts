@@ -2,6 +2,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { Worker } from "node:worker_threads"
 import { afterAll, describe, expect, it } from "vitest"
 import type { Action } from "../../cache/action.ts"
 import { type Cache, openCache } from "../../cache/cache.ts"
@@ -133,6 +134,20 @@ describe("history", () => {
     expect(index.byIdentity("identity 1")).toBeUndefined()
     index.batch(() => index.record(actionOf(1)))
     expect(index.byIdentity("identity 1")?.key).toBe(actionOf(1).key)
+    index.close()
+  })
+})
+
+describe("two that open a new cache at the same moment", () => {
+  it("both get it, and both can write", async () => {
+    const roots = Array.from({ length: 60 }, folder)
+    const arrived = new Int32Array(new SharedArrayBuffer(4 * roots.length))
+    const opener = () => new Promise<unknown>((done, fail) => {
+      new Worker(new URL("./opener.ts", import.meta.url), { workerData: { roots, arrived } }).once("message", done).once("error", fail)
+    })
+    expect(await Promise.all([opener(), opener()])).toEqual([[], []])
+    const { index } = openCache(roots[0]!)
+    expect(index.addresses("pipeline").size).toBe(2)
     index.close()
   })
 })
