@@ -64,7 +64,7 @@ export const lookup = ({ backend, grid, index, rehash }: LookupOptions) => {
   }
   const parameterFiles = new Map<string, string | undefined>()
   const backendOf = (node: Node): string | undefined => {
-    const { backends } = node.implementation.stage
+    const backends = node.implementation.stage.backends(node.parameters)
     const name = backend !== undefined && backends.includes(backend) ? backend : backends[0]
     if (name === undefined) return undefined
     const installed = (packagesOf[name] ?? []).find((candidate) => packageVersion(candidate) !== undefined)

@@ -152,8 +152,8 @@ interface Common<F extends Schema.Struct.Fields, N extends Needs, G extends Give
   readonly learns?: L
   /** `fit` also gets the validation rows: the stage selects on them (checkpoint, regularisation). */
   readonly validates?: boolean
-  /** Engines the stage can run on, best first; the first one available is taken unless the user asks. */
-  readonly backends?: ReadonlyArray<string>
+  /** Engines the stage can run on with its parameters, best first: the first is taken unless the user asks for another. */
+  readonly backends?: (parameters: Schema.Struct<F>["Type"]) => ReadonlyArray<string>
 }
 type Parameters<F extends Schema.Struct.Fields> = Schema.Struct<F>["Type"]
 
@@ -214,7 +214,7 @@ export interface Stage {
   readonly gives: Gives
   readonly learns: Gives
   readonly validates: boolean
-  readonly backends: ReadonlyArray<string>
+  readonly backends: (parameters: unknown) => ReadonlyArray<string>
   readonly run?: (inputs: ErasedInputs, parameters: unknown) => Work<ErasedOutputs>
   readonly fit?: (inputs: ErasedInputs, parameters: unknown) => Work<ErasedOutputs>
   readonly siblings?: {
@@ -235,7 +235,7 @@ export const make = <F extends Schema.Struct.Fields, const N extends Needs, cons
 ): Stage => ({
   learns: {},
   validates: false,
-  backends: [],
+  backends: () => [],
   ...spec,
   kind: spec.name.slice(0, spec.name.indexOf("/")) as Kind
 }) as unknown as Stage

@@ -6,7 +6,7 @@
  * so that a lane can sit out a step.
  */
 import { type Buffers, sizeOf } from "./program.ts"
-import { bytes } from "./wasm/bytes.ts"
+import { optimisers } from "./wasm/bytes.ts"
 
 export type Optimiser = "adam" | "sgd"
 
@@ -21,7 +21,7 @@ const isKernels = (exports: object): exports is Kernels => "adam" in exports && 
 
 let compiled: WebAssembly.Module | undefined
 const kernels = (memory: WebAssembly.Memory): Kernels => {
-  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)))
+  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(optimisers), (c) => c.charCodeAt(0)))
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
   if (!isKernels(exports)) throw new Error("the optimisers' WebAssembly lacks adam or sgd")
   return exports

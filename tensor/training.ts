@@ -1,20 +1,24 @@
 /**
  * A stage that trains a projection with a loss of one's own, out of a few lines of tfjs. The loss is written once, for one variant; it is
  * differentiated by tfjs, runs on either engine (see `program.ts`), and eight siblings (folds, seeds, cells that differ in numbers) train at once.
+ * Triplet losses of a linear projection have a trainer of their own, `wasm` (see `linear.ts`), which is their default.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, History, type OpenColumn, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
-import { fit, lanes, type Rows, type Variant } from "./fit.ts"
 import { type Head, project, shapes } from "./head.ts"
 import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
+import { fitLinear, projectLinear } from "./linear.ts"
+import type { TripletLoss } from "./linear-machine.ts"
+import { fitLockstep, lanes } from "./lockstep.ts"
 import { type Batch, type Objective, programOf } from "./objective.ts"
 import { onnxEngine } from "./onnx-engine.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Settings, settings } from "./settings.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
+import type { Rows, Variant } from "./variant.ts"
 
 export type { Batch, Lifted, Rows, Tf }
 
@@ -38,6 +42,8 @@ export interface Specification<F extends Schema.Struct.Fields, P, S extends keyo
   readonly translationInvariant?: boolean
   /** The loss of a batch, one number. Every number among the parameters is a scalar of the graph; texts and booleans are themselves. */
   readonly loss: (tf: Tf, batch: Batch, parameters: Seen<P, S>) => ReturnType<Objective["loss"]>
+  /** The same loss as a `TripletLoss`, where it is one: linear projections then train in WebAssembly, with bits that no machine changes. */
+  readonly triplets?: (parameters: P) => TripletLoss | undefined
   /** Changes each training batch in place before the loss sees it; validation batches are taken whole. */
   readonly select?: (rows: Rows, parameters: P, random: () => Random) => void
   /** Columns [rows] float32 that only `select` writes, with the value they have where nothing is selected (in validation). */
@@ -62,12 +68,13 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
 ): Stage.Stage => {
   type Own = Schema.Struct<F>["Type"]
   type Parameters = Settings & Own
-  const { annotations: columnsRead = () => [], fixed = [], loss, masked = false, name, select, translationInvariant = false, working = () => ({}) } = specification
+  const { annotations: columnsRead = () => [], fixed = [], loss, masked = false, name, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
   const taken = Object.keys(specification.with).filter((key) => key in settings)
   if (taken.length > 0) throw new Error(`${name}: every training has a parameter ${taken.join(", ")}; give the loss's own another name`)
 
   const own = (parameters: Parameters): object => Object.fromEntries(Object.keys(specification.with).map((key) => [key, Reflect.get(parameters, key)]))
   const headOf = ({ hidden, normalize, out }: Parameters, width: number): Head => ({ width, hidden, out, normalize, bias: !(translationInvariant && !normalize) })
+  const tripletLossOf = (parameters: Parameters) => parameters.hidden.length > 0 || parameters.normalize ? undefined : triplets(parameters)
   const alike = (parameters: Parameters) => [parameters.out, parameters.hidden, parameters.normalize, parameters.batch, replaceNumbers(own(parameters), fixed, () => "number")]
 
   const compiled = new Map<string, Promise<Compiled>>()
@@ -83,9 +90,10 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   const backend = Effect.gen(function*() {
     const { name: engineName } = yield* Stage.Backend
     const engine = engines[engineName]
-    if (engine === undefined) return yield* new Stage.StageError({ message: `${name}: there is no backend "${engineName}"; there are ${Object.keys(engines).join(" and ")}` })
+    if (engine === undefined) return yield* new Stage.StageError({ message: `${name}: there is no backend "${engineName}"; there are wasm, ${Object.keys(engines).join(", ")}` })
     return { engine, engineName }
   })
+  const isWasm = Effect.map(Stage.Backend, (backend) => backend.name === "wasm")
 
   const variantOf = (inputs: { readonly embeddings: { readonly embedding: Vectors; readonly rows: number }; readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>> } | undefined; readonly split: { readonly split: ReadonlyArray<string> } | undefined }, parameters: Parameters): Variant => {
     const { embeddings, annotations, split } = inputs
@@ -137,28 +145,29 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     gives: { embeddings: Embeddings },
     learns: { weights: Weights, history: History },
     validates: true,
-    backends: ["onnx", "tfjs"],
+    backends: (parameters) => [...(tripletLossOf(parameters as Parameters) === undefined ? [] : ["wasm"]), ...Object.keys(engines)],
     siblings: {
       most: lanes,
       alike: (parameters) => alike(parameters as Parameters),
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
-        const { engine, engineName } = yield* backend
-        const report = yield* Stage.Report
+        const { progress } = yield* Stage.Report
         const variants = yield* Effect.try({
           try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
           catch: failed(name)
         })
         const first = variants[0], parameters = members[0]?.parameters as Parameters | undefined
         if (first === undefined || parameters === undefined) return []
-        const objective = objectiveOf(first, parameters)
-        const results = yield* fit(variants, {
-          objective,
-          compile: (rows, gradients) => cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients))),
-          batch: parameters.batch,
-          masked,
-          progress: report.progress
-        }, failed(name))
+        const { batch, out } = parameters, objective = objectiveOf(first, parameters)
+        const results = (yield* isWasm)
+          ? yield* fitLinear(variants.map((variant, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out, batch, progress }, failed(name))
+          : yield* Effect.flatMap(backend, ({ engine, engineName }) => fitLockstep(variants, {
+            objective,
+            compile: (rows, gradients) => cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients))),
+            batch,
+            masked,
+            progress
+          }, failed(name)))
         const layout = Object.entries(shapes(objective.head))
         return results.map(({ history, weights }) => ({
           weights: {
@@ -176,7 +185,6 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       })
     },
     apply: Effect.fn(`${name}.apply`)(function*({ weights }, { embeddings }, parameters) {
-      const { engine, engineName } = yield* backend
       const { embedding, rows, sample_id, view } = embeddings
       const head = headOf(parameters as Parameters, embedding.width)
       const learned = Object.fromEntries(weights.layer.map((layer, i) => [layer, Float32Array.from(weights.values[i]!)]))
@@ -184,7 +192,14 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       if (lost !== undefined) {
         return yield* new Stage.StageError({ message: `${name}: the training diverged (${lost} is not finite); lower the rate, now ${(parameters as Parameters).rate}, and see the history for when` })
       }
-      const values = yield* Effect.tryPromise({ try: () => projectAll(engine, engineName, head, learned, embedding, rows), catch: failed(name) })
+      for (const [layer, shape] of Object.entries(shapes(head))) {
+        if (learned[layer]?.length !== sizeOf(shape)) {
+          return yield* new Stage.StageError({ message: `${name}: the weights have ${learned[layer]?.length ?? "no"} values for ${layer}, where embeddings of width ${head.width} need ${sizeOf(shape)}` })
+        }
+      }
+      const values = (yield* isWasm)
+        ? yield* Effect.try({ try: () => projectLinear(embedding, learned["layer1.weight"]!, head.out), catch: failed(name) })
+        : yield* Effect.flatMap(backend, ({ engine, engineName }) => Effect.tryPromise({ try: () => projectAll(engine, engineName, head, learned, embedding, rows), catch: failed(name) }))
       return { embeddings: { sample_id, view, embedding: { width: head.out, values } } }
     })
   })
@@ -197,9 +212,6 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       inputs: { x: { dtype: "float32", shape: [rowsAtOnce, width] }, ...Object.fromEntries(Object.entries(parameters).map(([layer, shape]) => [layer, { dtype: "float32" as const, shape }])) },
       body: (tf, inputs) => ({ z: project(tf, head, inputs, inputs["x"]!) })
     }))
-    for (const [layer, shape] of Object.entries(parameters)) {
-      if (weights[layer]?.length !== sizeOf(shape)) throw new Stage.StageError({ message: `${name}: the weights have ${weights[layer]?.length ?? "no"} values for ${layer}, where embeddings of width ${width} need ${sizeOf(shape)}` })
-    }
     const x = new Float32Array(rowsAtOnce * width), z = new Float32Array(rowsAtOnce * head.out), out = new Float32Array(rows * head.out)
     const run = program.bind({ x, z, ...weights })
     for (let from = 0; from < rows; from += rowsAtOnce) {

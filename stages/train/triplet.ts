@@ -50,6 +50,7 @@ export default Train.make({
       for (let row = 0; row < ids.length; row++) if (!selected.has(row)) ids[row] = -1
     }
   },
+  triplets: ({ margin, select, tasks, triplets }) => select?.fill === "triplet" ? undefined : { margin, tasks, triplets },
   loss: (tf, { annotations, z }, { margin, select, tasks, triplets }) => {
     if (triplets === "hard" && select?.fill === "triplet") {
       throw new Stage.StageError({ message: "train/triplet: fill: triplet selects among all triplets, and triplets: hard has one an anchor; choose one of the two" })

@@ -47,8 +47,11 @@ export interface Fitted {
   readonly learned: Stage.ErasedOutputs
 }
 
+/** The engine that a stage runs on unless the user asks for another. */
+const backendOf = (stage: Stage.Stage, given: Readonly<Record<string, unknown>>) => stage.backends(parametersOf(stage, given))[0]!
+
 /** Fits several variants in one call. */
-export const fitAll = async (stage: Stage.Stage, members: ReadonlyArray<{ readonly data: Data; readonly with: Readonly<Record<string, unknown>> }>, backend = "onnx"): Promise<ReadonlyArray<Fitted>> => {
+export const fitAll = async (stage: Stage.Stage, members: ReadonlyArray<{ readonly data: Data; readonly with: Readonly<Record<string, unknown>> }>, backend = backendOf(stage, members[0]!.with)): Promise<ReadonlyArray<Fitted>> => {
   const learned = await run(stage.siblings!.fit(members.map((member) => ({ inputs: inputsOf(member.data), parameters: parametersOf(stage, member.with) }))), backend)
   return learned.map((tables) => {
     const weights = tables["weights"] as unknown as { layer: ReadonlyArray<string>; values: ReadonlyArray<Float64Array> }
@@ -59,10 +62,10 @@ export const fitAll = async (stage: Stage.Stage, members: ReadonlyArray<{ readon
     }
   })
 }
-export const fit = async (stage: Stage.Stage, data: Data, given: Readonly<Record<string, unknown>>, backend = "onnx"): Promise<Fitted> => (await fitAll(stage, [{ data, with: given }], backend))[0]!
+export const fit = async (stage: Stage.Stage, data: Data, given: Readonly<Record<string, unknown>>, backend = backendOf(stage, given)): Promise<Fitted> => (await fitAll(stage, [{ data, with: given }], backend))[0]!
 
 /** The projected embeddings of all rows. */
-export const apply = async (stage: Stage.Stage, { learned }: Fitted, data: Data, given: Readonly<Record<string, unknown>>, backend = "onnx"): Promise<{ readonly width: number; readonly values: Float32Array }> => {
+export const apply = async (stage: Stage.Stage, { learned }: Fitted, data: Data, given: Readonly<Record<string, unknown>>, backend = backendOf(stage, given)): Promise<{ readonly width: number; readonly values: Float32Array }> => {
   const tables = await run(stage.apply!(learned, inputsOf(data), parametersOf(stage, given)), backend)
   return (tables["embeddings"] as unknown as { embedding: { width: number; values: Float32Array } }).embedding
 }

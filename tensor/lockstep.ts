@@ -4,46 +4,16 @@
  * zeros), shapes follow from the lane's own rows, and lanes never mix in it.
  */
 import * as Effect from "effect/Effect"
-import { type Random, stream } from "../math/random.ts"
-import type { OpenColumn, Vectors } from "../schemas/column.ts"
+import { stream } from "../math/random.ts"
 import { batchRows, type Chunk, epochBatches, validationChunks } from "./batches.ts"
 import { initial, shapes } from "./head.ts"
 import { names, type Objective } from "./objective.ts"
-import { allocate, type Optimiser } from "./optimiser.ts"
+import { allocate } from "./optimiser.ts"
 import { type Compiled, type Run, sizeOf } from "./program.ts"
+import { Course, type Rows, type Trained, type Variant } from "./variant.ts"
 
 /** Variants that one graph runs. */
 export const lanes = 8
-
-/** A batch of one lane as the host sees it: the rows that are present, by column, in place. */
-export type Rows = Readonly<Record<string, Int32Array | Float32Array>>
-
-export interface Variant {
-  readonly embeddings: Vectors
-  /** Rows to train on, and to validate on. */
-  readonly train: Int32Array
-  readonly val: Int32Array
-  /** The objective's columns. Those that are not there are filled with `absent` and are `select`'s to write. */
-  readonly columns: Readonly<Record<string, OpenColumn>>
-  readonly absent: Readonly<Record<string, number>>
-  /** The objective's numbers. */
-  readonly scalars: Readonly<Record<string, number>>
-  readonly optimiser: Optimiser
-  readonly rate: number
-  readonly momentum: number
-  readonly epochs: number
-  /** Stop after so many epochs without a better validation loss; 0: never. */
-  readonly patience: number
-  readonly seed: number
-  /** Changes a training batch in place before it is seen: selection. Validation batches are taken whole. */
-  readonly select?: (rows: Rows, random: () => Random) => void
-}
-
-export interface Trained {
-  readonly weights: Readonly<Record<string, Float32Array>>
-  /** One entry an epoch; NaN: no validation rows. */
-  readonly history: ReadonlyArray<{ readonly step: number; readonly trainLoss: number; readonly valLoss: number }>
-}
 
 /** Compiles an objective for batches of so many rows. */
 export type Compile = (rows: number, gradients: boolean) => Promise<Compiled>
@@ -115,7 +85,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     for (const [name, shape] of Object.entries(parameters)) {
       memory.weights[name]!.set(initial(shape, stream(variant.seed, "initial", name)), lane * sizeOf(shape))
     }
-    return { variant, lane, chunks: validationChunks(variant.val, batch, masked), history: [] as Array<Trained["history"][number]>, steps: 0, best: Infinity, kept: false, bestEpoch: 0, done: variant.epochs === 0 }
+    return { variant, lane, chunks: validationChunks(variant.val, batch, masked), course: new Course(variant), steps: 0 }
   })
   const validation = new Map<number, Frame>()
   for (const rows of new Set(runs.flatMap(({ chunks }) => chunks.map((chunk) => chunk.size)))) {
@@ -124,7 +94,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
 
   const train = async (epoch: number): Promise<ReadonlyArray<number>> => {
     const sums = runs.map(() => 0)
-    const plans = runs.map(({ done, variant }) => done ? [] : epochBatches(variant.train, size, masked, variant.seed, epoch))
+    const plans = runs.map(({ course, variant }) => course.done ? [] : epochBatches(variant.train, size, masked, variant.seed, epoch))
     for (let step = 0; step < Math.max(...plans.map((plan) => plan.length)); step++) {
       const active = runs.filter(({ lane }) => plans[lane]![step] !== undefined)
       for (const { lane, variant } of active) {
@@ -143,7 +113,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
   const validate = async (): Promise<ReadonlyArray<number>> => {
     const sums = runs.map(() => 0)
     for (let i = 0; i < Math.max(...runs.map(({ chunks }) => chunks.length)); i++) {
-      const active = runs.filter(({ chunks, done }) => !done && i < chunks.length)
+      const active = runs.filter(({ chunks, course }) => !course.done && i < chunks.length)
       for (const [rows, here] of Map.groupBy(active, ({ chunks }) => chunks[i]!.size)) {
         const { feed, hold, holds, loss, run } = validation.get(rows)!
         for (const { chunks, lane, variant } of here) {
@@ -159,31 +129,19 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     return sums.map((sum, lane) => runs[lane]!.variant.val.length === 0 ? NaN : sum / runs[lane]!.variant.val.length)
   }
   return {
-    running: () => runs.some(({ done }) => !done),
+    running: () => runs.some(({ course }) => !course.done),
     epoch: async (epoch: number): Promise<void> => {
       const trainLoss = await train(epoch), valLoss = await validate()
-      for (const run of runs) {
-        if (run.done) continue
-        run.history.push({ step: run.steps, trainLoss: trainLoss[run.lane]!, valLoss: valLoss[run.lane]! })
-        if (valLoss[run.lane]! < run.best) {
-          run.best = valLoss[run.lane]!
-          run.bestEpoch = epoch
-          run.kept = true
-          memory.keep(run.lane)
-        }
-        const { epochs, patience, val } = run.variant
-        run.done = epoch >= epochs || (patience > 0 && val.length > 0 && epoch - run.bestEpoch >= patience)
+      for (const { course, lane, steps } of runs) {
+        if (!course.done && course.enter(steps, trainLoss[lane]!, valLoss[lane]!)) memory.keep(lane)
       }
     },
-    result: (): ReadonlyArray<Trained> => runs.map(({ history, kept, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history }))
+    result: (): ReadonlyArray<Trained> => runs.map(({ course: { history, kept }, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history }))
   }
 }
 
-/**
- * Trains variants, in their order. Each keeps the weights of its best validation loss (strictly better than all before), or the last ones
- * where it has no validation rows.
- */
-export const fit = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<Variant>, options: FitOptions, failed: (cause: unknown) => E) {
+/** Trains variants of one objective, whose graph they share; the results in their order. */
+export const fitLockstep = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<Variant>, options: FitOptions, failed: (cause: unknown) => E) {
   const results = Array<Trained | undefined>(variants.length).fill(undefined)
   const total = variants.reduce((most, { epochs }) => Math.max(most, epochs), 0)
   const attempt = <A>(work: () => Promise<A>) => Effect.tryPromise({ try: work, catch: failed })

@@ -1,0 +1,145 @@
+/**
+ * Trains linear projections by triplet losses, all of it in WebAssembly: no graph, no native code. It uses only operations whose results
+ * the WebAssembly standard fixes, so weights are the same to the bit on every CPU and with any Node, and a cached result may be shared
+ * between machines. It is also the fastest way for such losses on CPUs.
+ *
+ * Variants go one after the other: the weights and moments of one stay in the second-level cache. Only rows with a label in some task are
+ * multiplied.
+ */
+import * as Effect from "effect/Effect"
+import { Stage } from "outcrop"
+import { stream } from "../math/random.ts"
+import type { Vectors } from "../schemas/column.ts"
+import { epochBatches, validationChunks } from "./batches.ts"
+import { initial } from "./head.ts"
+import { linearMachine, type TripletLoss } from "./linear-machine.ts"
+import { Course, type Rows, type Trained, type Variant } from "./variant.ts"
+
+/** The one parameter's name, as `head.ts` has it. */
+const layer = "layer1.weight"
+
+export interface LinearOptions {
+  /** Name of the stage, for messages. */
+  readonly name: string
+  /** Width of the projection. */
+  readonly out: number
+  /** Rows of a batch. */
+  readonly batch: number
+  readonly progress: (done: number, total: number) => Effect.Effect<void>
+}
+
+/** A column of class ids as numbers from 0 without gaps, in their order, on the given rows. */
+const dense = (ids: Int32Array, rows: ReadonlyArray<Int32Array>): { readonly ids: Int32Array; readonly classes: number } => {
+  const seen = new Set<number>(), out = new Int32Array(ids.length).fill(-1)
+  for (const part of rows) for (const row of part) if (ids[row]! >= 0) seen.add(ids[row]!)
+  const numbers = new Map([...seen].toSorted((a, b) => a - b).map((id, i) => [id, i]))
+  for (const part of rows) for (const row of part) out[row] = numbers.get(ids[row]!) ?? -1
+  return { ids: out, classes: numbers.size }
+}
+
+/** A variant with its columns as the machine takes them. */
+const prepared = (name: string, variant: Variant, loss: TripletLoss, batch: number) => {
+  const { columns, train, val } = variant, tasks = Object.keys(loss.tasks)
+  const labels = tasks.map((task) => {
+    const ids = columns[task]
+    if (!(ids instanceof Int32Array)) throw new Stage.StageError({ message: `${name}: the annotation column ${task} holds no class ids (int32), so it makes no triplets` })
+    return dense(ids, [train, val])
+  })
+  return { variant, loss, tasks, labels, chunks: validationChunks(val, batch, true) }
+}
+type Prepared = ReturnType<typeof prepared>
+
+/** Trains one variant on a machine; `epoch` runs the next epoch. */
+const training = (machine: ReturnType<typeof linearMachine>, { chunks, labels, loss, tasks, variant }: Prepared, { batch, out }: LinearOptions) => {
+  const { columns, embeddings, optimiser, momentum, rate, seed, select, train, val } = variant
+  const course = new Course(variant)
+  machine.begin(initial([embeddings.width, out], stream(seed, "initial", layer)))
+  // What `select` sees of a batch: the labels themselves, and copies of its other columns.
+  const others = Object.entries(columns).flatMap(([column, values]) => tasks.includes(column) || "width" in values ? [] : [{ column, values, here: values.slice(0, batch) }])
+  const views = new Map<number, Rows>()
+  const seen = (n: number): Rows => {
+    const known = views.get(n)
+    if (known !== undefined) return known
+    const made = Object.fromEntries([...tasks.map((task, t) => [task, machine.labels[t]!.subarray(0, n)] as const), ...others.map(({ column, here }) => [column, here.subarray(0, n)] as const)])
+    views.set(n, made)
+    return made
+  }
+  /** Puts rows into the machine's batch, those without a label in any task left out; gives how many there are. */
+  const feed = (rows: Int32Array, chosen: () => void): number => {
+    for (const [t, { ids }] of labels.entries()) for (let i = 0; i < rows.length; i++) machine.labels[t]![i] = ids[rows[i]!]!
+    chosen()
+    let n = 0
+    for (let i = 0; i < rows.length; i++) {
+      let takesPart = false
+      for (const own of machine.labels) {
+        takesPart ||= own[i]! >= 0
+        own[n] = own[i]!
+      }
+      if (takesPart) machine.put(n++, rows[i]!)
+    }
+    return n
+  }
+  let steps = 0
+  return {
+    course,
+    epoch: (epoch: number): void => {
+      const batches = epochBatches(train, batch, true, seed, epoch)
+      let trained = 0, validated = 0
+      for (const [step, rows] of batches.entries()) {
+        const n = feed(rows, () => {
+          if (select === undefined) return
+          for (const { here, values } of others) for (let i = 0; i < rows.length; i++) here[i] = values[rows[i]!]!
+          select(seen(rows.length), () => stream(seed, "select", epoch, step))
+        })
+        trained += machine.step(n, loss, { optimiser, rate, momentum })
+        steps++
+      }
+      for (const { rows } of chunks) validated += machine.evaluate(feed(rows, () => {}), loss) * rows.length
+      if (course.enter(steps, trained / batches.length, val.length === 0 ? Number.NaN : validated / val.length)) machine.keep()
+    },
+    result: (): Trained => ({ weights: { [layer]: machine.weights(course.kept ? "kept" : "now") }, history: course.history })
+  }
+}
+
+/** Trains variants on the same embeddings, each with its loss; the results in their order. */
+export const fitLinear = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<{ readonly variant: Variant; readonly loss: TripletLoss }>, options: LinearOptions, failed: (cause: unknown) => E) {
+  const { batch, name, out, progress } = options
+  const attempt = <A>(work: () => A) => Effect.try({ try: work, catch: failed })
+  const all = yield* attempt(() => variants.map(({ loss, variant }) => prepared(name, variant, loss, batch)))
+  const machine = yield* attempt(() => linearMachine({
+    embeddings: variants[0]!.variant.embeddings,
+    out,
+    rows: Math.max(batch, ...all.flatMap(({ chunks }) => chunks.map(({ rows }) => rows.length))),
+    tasks: Math.max(...all.map(({ tasks }) => tasks.length)),
+    classes: Math.max(...all.flatMap(({ labels }) => labels.map(({ classes }) => classes))),
+    repeated: true
+  }))
+  const total = variants.reduce((sum, { variant }) => sum + variant.epochs, 0), results: Array<Trained> = []
+  let done = 0
+  for (const one of all) {
+    const { course, epoch, result } = yield* attempt(() => training(machine, one, options))
+    for (let i = 1; !course.done; i++, done++) {
+      yield* attempt(() => epoch(i))
+      // A hundred reports are enough: an epoch may take a millisecond.
+      if (Math.floor(100 * (done + 1) / total) > Math.floor(100 * done / total)) yield* progress(done + 1, total)
+    }
+    results.push(result())
+  }
+  return results
+})
+
+/** Rows that are projected at a time. */
+const rowsAtOnce = 256
+
+/** Projects all embeddings by weights [width, out], to [rows, out]; the same bits everywhere, as training. */
+export const projectLinear = (embeddings: Vectors, weights: Float32Array, out: number): Float32Array => {
+  const count = embeddings.values.length / embeddings.width, result = new Float32Array(count * out)
+  const machine = linearMachine({ embeddings, out, rows: rowsAtOnce, tasks: 0, classes: 0, repeated: false })
+  machine.begin(weights)
+  for (let from = 0; from < count; from += rowsAtOnce) {
+    const n = Math.min(rowsAtOnce, count - from)
+    for (let i = 0; i < n; i++) machine.put(i, from + i)
+    machine.project(n, result.subarray(from * out, (from + n) * out))
+  }
+  return result
+}

@@ -1,0 +1,66 @@
+/** One training among siblings: what it starts from, and what it remembers of itself as it goes. */
+import type { Random } from "../math/random.ts"
+import type { OpenColumn, Vectors } from "../schemas/column.ts"
+import type { Optimiser } from "./optimiser.ts"
+
+/** A batch of one variant as the host sees it: the rows that are present, by column, in place. */
+export type Rows = Readonly<Record<string, Int32Array | Float32Array>>
+
+export interface Variant {
+  readonly embeddings: Vectors
+  /** Rows to train on, and to validate on. */
+  readonly train: Int32Array
+  readonly val: Int32Array
+  /** The objective's columns. Those that are not there are filled with `absent` and are `select`'s to write. */
+  readonly columns: Readonly<Record<string, OpenColumn>>
+  readonly absent: Readonly<Record<string, number>>
+  /** The objective's numbers. */
+  readonly scalars: Readonly<Record<string, number>>
+  readonly optimiser: Optimiser
+  readonly rate: number
+  readonly momentum: number
+  readonly epochs: number
+  /** Stop after so many epochs without a better validation loss; 0: never. */
+  readonly patience: number
+  readonly seed: number
+  /** Changes a training batch in place before it is seen: selection. Validation batches are taken whole. */
+  readonly select?: (rows: Rows, random: () => Random) => void
+}
+
+export interface Trained {
+  readonly weights: Readonly<Record<string, Float32Array>>
+  /** One entry an epoch; NaN: no validation rows. */
+  readonly history: ReadonlyArray<{ readonly step: number; readonly trainLoss: number; readonly valLoss: number }>
+}
+
+/**
+ * The course of one training. The weights of the best validation loss (strictly better than all before) are the ones to keep, or the last
+ * ones where there are no validation rows.
+ */
+export class Course {
+  readonly history: Array<Trained["history"][number]> = []
+  /** Whether some epoch's weights were kept. */
+  kept = false
+  done: boolean
+  readonly #variant: Variant
+  #best = Infinity
+  #bestEpoch = 0
+
+  constructor(variant: Variant) {
+    this.#variant = variant
+    this.done = variant.epochs === 0
+  }
+
+  /** Enters an epoch, `step` steps after the start; says whether its weights are to be kept. */
+  enter(step: number, trainLoss: number, valLoss: number): boolean {
+    const { epochs, patience, val } = this.#variant
+    const epoch = this.history.push({ step, trainLoss, valLoss }), better = valLoss < this.#best
+    if (better) {
+      this.#best = valLoss
+      this.#bestEpoch = epoch
+      this.kept = true
+    }
+    this.done = epoch >= epochs || (patience > 0 && val.length > 0 && epoch - this.#bestEpoch >= patience)
+    return better
+  }
+}
