@@ -81,11 +81,7 @@ const listed = Effect.fnUntraced(function*(given: NonNullable<Parameters["given"
 /** The sample an entry of a list means: the one of that id, or the only one whose id ends in "/" and that name. */
 const asGiven = Effect.fnUntraced(function*(ids: ReadonlyArray<string>, given: NonNullable<Parameters["given"]>) {
   const rows = new Map(ids.map((id, row) => [id, row]))
-  const byName = new Map<string, Array<number>>()
-  ids.forEach((id, row) => {
-    const name = id.slice(id.lastIndexOf("/") + 1)
-    byName.set(name, [...(byName.get(name) ?? []), row])
-  })
+  const byName = Map.groupBy(ids.keys(), (row) => ids[row]!.slice(ids[row]!.lastIndexOf("/") + 1))
   const found = new Map<number, Part>()
   const strangers: Array<string> = []
   for (const [id, part] of yield* listed(given)) {
@@ -269,7 +265,7 @@ export default Stage.make({
     } else if (parameters.group === "location") {
       const lost = ids.filter((_, row) => samples.location[row] === null)
       if (lost.length > 0) return yield* fail(`\`group: location\` needs locations; samples without: ${lost.length} of ${ids.length} (${few(lost)})`)
-      cells.push(...samples.location.map((name) => name ?? ""))
+      for (const name of samples.location) cells.push(name ?? "")
     }
     const groups = encode(cells)
 

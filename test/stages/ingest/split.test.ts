@@ -100,6 +100,12 @@ describe("by group", () => {
     }
   })
 
+  it("also where there are more samples than a call takes arguments", async () => {
+    const many = Array.from({ length: 150_000 }, (_, i): Row => ({ id: String(i).padStart(6, "0"), location: ports[i % ports.length]!.location! }))
+    const { of } = await divide(split, samplesOf(many), { group: "location", test: { groups: ["klang"] } })
+    expect(count(of, "test", many)).toBe(many.filter(({ location }) => location === "klang").length)
+  })
+
   it("takes named groups", async () => {
     const { of } = await divide(split, samplesOf(ports), { group: "location", test: { groups: ["klang"] }, val: { groups: ["busan", "algiers"] } })
     for (const { id, location } of ports) expect(of.get(id)).toBe(location === "klang" ? "test" : location === "cartagena" ? "train" : "val")
