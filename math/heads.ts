@@ -32,24 +32,28 @@ export interface ClassHead extends Logistic {
   /** The classes it tells apart, in the order of its probabilities. */
   readonly names: ReadonlyArray<string>
   readonly scaling: Scaling
+  /** The fit was not ended by `iterations`. */
+  readonly settled: boolean
 }
 export interface ClassHeadOptions {
   readonly C: ReadonlyArray<number>
   readonly standardize: boolean
   readonly balanced: boolean
+  /** The most steps of the solver for each C. */
+  readonly iterations: number
 }
 
 /**
  * Logistic regression of labels [n] from x [n, d]. C is the one of least log loss on the validation rows (each weighed as its class is
  * where `balanced`); validation rows of classes that no training row has cannot tell and are passed over. Throws where there is but one class.
  */
-export const fitClassHead = async (x: Matrix, labels: ReadonlyArray<string | null>, rows: FittingRows, { C, balanced, standardize }: ClassHeadOptions): Promise<ClassHead> => {
+export const fitClassHead = async (x: Matrix, labels: ReadonlyArray<string | null>, rows: FittingRows, { C, balanced, iterations, standardize }: ClassHeadOptions): Promise<ClassHead> => {
   const labelsOf = (chosen: Int32Array) => Array.from(chosen, (row) => labels[row]!)
   const fitOn = async (chosen: Int32Array, Cs: ReadonlyArray<number>) => {
     const names = vocabularyOf(labelsOf(chosen)), y = idsOf(labelsOf(chosen), names)
     if (names.length < 2) throw new RangeError(`all ${chosen.length} samples to fit on are of the class "${names[0]}", and a probe of classes needs two; check the split, or leave the task class out`)
     const part = takeRows(x, chosen), scaling = standardize ? standard(part) : identity(part), weights = balanced ? balancedWeights(y) : undefined
-    return { names, scaling, y, weights, fits: await fitLogistic(scaled(part, scaling), y, names.length, Cs, weights) }
+    return { names, scaling, y, weights, fits: await fitLogistic(scaled(part, scaling), y, names.length, Cs, weights, { iterations }) }
   }
   const known = new Set(labelsOf(rows.train)), compared = rows.val.filter((row) => known.has(labels[row]!))
   const chosen = await choose("C", C, compared.length, async (Cs) => {
@@ -85,20 +89,20 @@ export interface TargetHead extends Linear {
  * which only the rows given are read, and how they are scaled; alpha is the one of least mean squared error on the validation rows.
  */
 export const targetHeads = (x: Matrix, standardize: boolean) => {
-  const designs = new Map<string, { readonly scaling: Scaling; readonly ridge: ReturnType<typeof ridgeOf> }>()
+  const designs: Array<{ readonly rows: Int32Array; readonly scaling: Scaling; readonly ridge: ReturnType<typeof ridgeOf> }> = []
   const designOf = (rows: Int32Array) => {
-    const name = rows.join(), found = designs.get(name)
+    const found = designs.find((design) => design.rows.length === rows.length && design.rows.every((row, i) => row === rows[i]))
     if (found !== undefined) return found
     const part = takeRows(x, rows), scaling = standardize ? standard(part) : identity(part)
-    const design = { scaling, ridge: ridgeOf(scaled(part, scaling)) }
-    designs.set(name, design)
+    const design = { rows, scaling, ridge: ridgeOf(scaled(part, scaling)) }
+    designs.push(design)
     return design
   }
   return {
     fit: async (targets: Matrix, scalingOf: (targets: Matrix) => Scaling, rows: FittingRows, alphas: ReadonlyArray<number>): Promise<TargetHead> => {
       const fitOn = (chosen: Int32Array, alphas: ReadonlyArray<number>) => {
         const { ridge, scaling } = designOf(chosen), own = takeRows(targets, chosen), targetScaling = scalingOf(own), y = scaled(own, targetScaling)
-        return { scaling, targetScaling, fits: alphas.map((alpha) => ridge.fit(y, alpha)) }
+        return { scaling, targetScaling, fits: alphas.map(ridge.fit(y)) }
       }
       const alpha = await choose("alpha", alphas, rows.val.length, async (alphas) => {
         const { fits, scaling, targetScaling } = fitOn(rows.train, alphas)

@@ -32,6 +32,44 @@ export const nearest = (x: Matrix, centres: Matrix): { readonly labels: Int32Arr
   return { labels, distances }
 }
 
+/**
+ * The nearest centre of each row, as `nearest` gives it to the bit, from labels that are right for most rows. A centre that is more than
+ * twice as far from a row's own centre as the row is cannot be nearer to the row (triangle inequality; Phillips, ALENEX 2002), so the others are
+ * asked in the order of their distance from it, until the first such.
+ */
+const nearestFrom = (x: Matrix, centres: Matrix, old: Int32Array): { readonly labels: Int32Array; readonly distances: Float64Array } => {
+  const { columns: d, rows: n, values } = x, k = centres.rows, means = centres.values
+  const order = new Int32Array(k * k), gaps = new Float64Array(k * k), own = new Float64Array(k)
+  for (let c = 0; c < k; c++) {
+    for (let o = 0; o < k; o++) own[o] = squaredDistance(centres, c, centres, o)
+    // The centre itself comes first: of those at distance 0 whichever does is asked or equal.
+    order.set(Int32Array.from(own.keys()).toSorted((a, b) => own[a]! - own[b]!), c * k)
+    for (let at = 0; at < k; at++) gaps[c * k + at] = own[order[c * k + at]!]!
+  }
+  const labels = new Int32Array(n), distances = new Float64Array(n)
+  for (let i = 0; i < n; i++) {
+    const from = old[i]! * k, row = i * d
+    let label = -1, least = Infinity, bound = Infinity
+    for (let at = from; at < from + k && gaps[at]! <= bound; at++) {
+      const c = order[at]!, centre = c * d
+      let distance = 0
+      for (let j = 0; j < d; j++) {
+        const difference = values[row + j]! - means[centre + j]!
+        distance += difference * difference
+      }
+      if (distance < least || (distance === least && c < label)) {
+        least = distance
+        label = c
+      }
+      // In squares, and by more than rounding moves them.
+      if (at === from) bound = 4 * distance * (1 + 1e-9) + 1e-300
+    }
+    labels[i] = label
+    distances[i] = least
+  }
+  return { labels, distances }
+}
+
 const rowOf = (x: Matrix, i: number): Float64Array => Float64Array.from(x.values.subarray(i * x.columns, (i + 1) * x.columns))
 
 /** k rows of x as centres: the first at random, each further one with a chance that grows with the squared distance to those before. */
@@ -74,15 +112,15 @@ const canonical = (centres: Matrix, labels: Int32Array, inertia: number): Cluste
 }
 
 /**
- * Lloyd's iterations from given centres [k, d] until no label changes (at most 300). A cluster that loses its last row takes the row that
+ * Lloyd's iterations from given centres [k, d] until no label changes, at most so many. A cluster that loses its last row takes the row that
  * is farthest from its own centre, as in scikit-learn.
  */
-export const lloyd = (x: Matrix, start: Matrix): Clustering => {
+export const lloyd = (x: Matrix, start: Matrix, most = 300): Clustering => {
   const { columns: d, rows: n } = x, k = start.rows
   const values = Float64Array.from(start.values)
   const centres: Matrix = { rows: k, columns: d, values }
   let { distances, labels } = nearest(x, centres)
-  for (let iteration = 0; iteration < 300; iteration++) {
+  for (let iteration = 0; iteration < most; iteration++) {
     const counts = new Int32Array(k)
     for (const label of labels) counts[label]!++
     for (let c = 0; c < k; c++) {
@@ -98,8 +136,9 @@ export const lloyd = (x: Matrix, start: Matrix): Clustering => {
     values.fill(0)
     for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) values[labels[i]! * d + j]! += x.values[i * d + j]!
     for (let c = 0; c < k; c++) for (let j = 0; j < d; j++) values[c * d + j]! /= Math.max(1, counts[c]!)
-    const next = nearest(x, centres)
-    const settled = next.labels.every((label, i) => label === labels[i])
+    const next = nearestFrom(x, centres, labels)
+    let settled = true
+    for (let i = 0; i < n && settled; i++) settled = next.labels[i] === labels[i]
     labels = next.labels
     distances = next.distances
     if (settled) break

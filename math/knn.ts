@@ -1,15 +1,16 @@
-/** k nearest neighbours by cosine, and the votes they cast. Exact: every pair is compared. */
-import type { Matrix } from "./matrix.ts"
-import { productsOf } from "./products.ts"
+/** k nearest neighbours by cosine, and the votes they cast. Exact. */
+import { type Matrix, timesTransposed } from "./matrix.ts"
+import { isLarge } from "./products.ts"
 
 /** Rows scaled to length 1, in the storage of `x`; a row of zeros stays. */
 export const unitRows = ({ columns, rows, values }: Matrix): Matrix => {
   const out = values instanceof Float32Array ? new Float32Array(rows * columns) : new Float64Array(rows * columns)
   for (let i = 0; i < rows; i++) {
+    const end = (i + 1) * columns
     let squares = 0
-    for (let j = 0; j < columns; j++) squares += values[i * columns + j]! ** 2
-    const length = Math.sqrt(squares) || 1
-    for (let j = 0; j < columns; j++) out[i * columns + j] = values[i * columns + j]! / length
+    for (let at = i * columns; at < end; at++) squares += values[at]! * values[at]!
+    const scale = 1 / (Math.sqrt(squares) || 1)
+    for (let at = i * columns; at < end; at++) out[at] = values[at]! * scale
   }
   return { rows, columns, values: out }
 }
@@ -23,34 +24,20 @@ export interface Neighbours {
   readonly similarities: Float64Array
 }
 
-const chunk = 256
-
-/** Neighbours of queries [q, d] in a bank [n, d], rows of both of length 1. `k` is cut to the bank's size. */
+/**
+ * Neighbours of queries [q, d] in a bank [n, d], rows of both of length 1. `k` is cut to the bank's size. Similarities are float64 sums;
+ * of the values rounded to float32 where the problem is large.
+ */
 export const neighboursOf = async (bank: Matrix, queries: Matrix, k: number): Promise<Neighbours> => {
-  const most = Math.min(k, bank.rows), { columns: d } = bank
-  const rows = new Int32Array(queries.rows * most), similarities = new Float64Array(queries.rows * most)
-  const width = Math.min(chunk, queries.rows)
-  const products = await productsOf(bank, width)
-  const part = new Float64Array(width * d)
-  for (let from = 0; from < queries.rows; from += width) {
-    const count = Math.min(width, queries.rows - from)
-    part.fill(0)
-    part.set(queries.values.subarray(from * d, (from + count) * d))
-    const scores = await products.scores(part)
-    for (let q = 0; q < count; q++) {
-      const to = (from + q) * most
-      let found = 0
-      for (let i = 0; i < bank.rows; i++) {
-        const similarity = scores[i * width + q]!
-        if (found === most && similarity <= similarities[to + most - 1]!) continue
-        let at = found < most ? found++ : most - 1
-        for (; at > 0 && similarities[to + at - 1]! < similarity; at--) {
-          similarities[to + at] = similarities[to + at - 1]!
-          rows[to + at] = rows[to + at - 1]!
-        }
-        similarities[to + at] = similarity
-        rows[to + at] = i
-      }
+  const most = Math.min(k, bank.rows)
+  if (most > 0 && isLarge(bank, queries.rows)) return await (await import("./neighbours.ts")).search(bank, queries, most)
+  const rows = new Int32Array(queries.rows * most), similarities = new Float64Array(queries.rows * most), scores = new Float64Array(bank.rows * queries.rows)
+  timesTransposed(bank, Float64Array.from(queries.values), queries.rows, scores)
+  for (let q = 0; q < queries.rows; q++) {
+    const order = Int32Array.from({ length: bank.rows }, (_, i) => i).toSorted((a, b) => scores[b * queries.rows + q]! - scores[a * queries.rows + q]! || a - b)
+    for (let j = 0; j < most; j++) {
+      rows[q * most + j] = order[j]!
+      similarities[q * most + j] = scores[order[j]! * queries.rows + q]!
     }
   }
   return { k: most, rows, similarities }

@@ -12,6 +12,8 @@ export interface Minimum extends Evaluation {
   readonly point: Float64Array
   /** How often the function was evaluated. */
   readonly evaluations: number
+  /** It did not end because of `iterations`. */
+  readonly settled: boolean
 }
 
 const memory = 10
@@ -28,17 +30,18 @@ export const dot = (a: Float64Array, b: Float64Array): number => {
 }
 
 /**
- * Minimises from `start` until `converged` holds, or no step lowers the value any more (the arithmetic's floor), or 1,000 evaluations.
+ * Minimises from `start` until `converged` holds, or no step lowers the value any more (the arithmetic's floor), or for `iterations` steps.
  * `evaluate` gives value and gradient at a point; the gradient is a new array each time.
  */
 export const minimise = async (
   start: Float64Array,
   evaluate: (point: Float64Array) => Evaluation | Promise<Evaluation>,
-  converged: (at: Evaluation) => boolean
+  converged: (at: Evaluation) => boolean,
+  iterations = 1000
 ): Promise<Minimum> => {
   const n = start.length
   const pairs: Array<{ readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }> = []
-  let point: Float64Array = Float64Array.from(start), at = await evaluate(point), evaluations = 1
+  let point: Float64Array = Float64Array.from(start), at = await evaluate(point), evaluations = 1, taken = 0, settled = true
 
   /** Minus the inverse Hessian, as far as the last steps tell it, times the gradient. */
   const direction = (): Float64Array => {
@@ -59,7 +62,11 @@ export const minimise = async (
     return d
   }
 
-  while (!converged(at) && evaluations < 1000) {
+  while (!converged(at)) {
+    if (taken++ === iterations) {
+      settled = false
+      break
+    }
     const d = direction(), slope = dot(at.gradient, d)
     let step = 1, next: Float64Array, reached: Evaluation, accepted: boolean
     do {
@@ -74,7 +81,7 @@ export const minimise = async (
       // The minimum of the parabola through both values and the slope, kept within a tenth and a half of the step.
       const parabola = (-slope * step * step) / (2 * (reached.value - at.value - step * slope))
       step = Number.isFinite(parabola) ? Math.min(0.5 * step, Math.max(0.1 * step, parabola)) : 0.1 * step
-    } while (step > 1e-9 && evaluations < 1000)
+    } while (step > 1e-9)
     if (!accepted) break
     const s = new Float64Array(n), y = new Float64Array(n)
     for (let i = 0; i < n; i++) {
@@ -89,5 +96,5 @@ export const minimise = async (
     point = next
     at = reached
   }
-  return { point, evaluations, ...at }
+  return { point, evaluations, settled, ...at }
 }

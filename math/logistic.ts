@@ -4,7 +4,7 @@
  */
 import { dot, minimise } from "./lbfgs.ts"
 import type { Matrix } from "./matrix.ts"
-import { productsOf } from "./products.ts"
+import { isLarge, productsOf } from "./products.ts"
 
 export interface Logistic {
   readonly classes: number
@@ -17,6 +17,8 @@ export interface LogisticFit extends Logistic {
   /** Value of the objective, at most 1e-6 (relative) above its minimum. */
   readonly objective: number
   readonly evaluations: number
+  /** It did not end because of `iterations`. */
+  readonly settled: boolean
 }
 
 /** Adds the intercepts to the scores z [n, r], in place, and turns them into d nll / d z; gives sum w nll. */
@@ -50,35 +52,56 @@ const lossAndResiduals = (z: Float64Array, intercepts: Float64Array, y: Int32Arr
 }
 
 /**
- * Fits x [n, d] to class ids y [n] in 0..classes-1 for every C, in the order given; each starts where the one before ended, so an
- * ascending list costs least. Two classes or more.
+ * The sum of weighted negative log likelihoods at a point (coefficients [r, d], then intercepts [r]), and its gradient, written over what
+ * stands in `gradient`.
+ */
+export type Likelihood = (point: Float64Array, gradient: Float64Array) => number | Promise<number>
+
+/** The likelihood through the products of `products.ts`; float64 throughout where x is small. */
+const likelihoodOf = async (x: Matrix, y: Int32Array, r: number, weights: Float64Array | undefined): Promise<Likelihood> => {
+  const products = await productsOf(x, r), { columns: d } = x
+  return async (point, gradient) => {
+    const residuals = await products.scores(point.subarray(0, r * d))
+    const loss = lossAndResiduals(residuals, point.subarray(r * d), y, weights)
+    gradient.fill(0, r * d)
+    gradient.set(await products.gradient(residuals))
+    for (let i = 0; i < residuals.length; i += r) for (let c = 0; c < r; c++) gradient[r * d + c]! += residuals[i + c]!
+    return loss
+  }
+}
+
+/**
+ * Fits x [n, d] to class ids y [n] in 0..classes-1 for every C, in the order given. Each starts where the last two lead, so a list in
+ * steps of equal ratio costs least. Two classes or more.
  *
  * It stops where |gradient|^2 / 2 <= 1e-7 * objective: the objective is 1-strongly convex in the coefficients, so that bounds its distance
- * to the minimum. Where the products are float32 (large problems) rounding may end it a little earlier.
+ * to the minimum. Where the products are float32 (large problems) rounding may end it a little earlier. A greater `tolerance` than 1e-7
+ * ends it sooner, and so may `iterations`, steps of the solver for each C.
  */
-export const fitLogistic = async (x: Matrix, y: Int32Array, classes: number, Cs: ReadonlyArray<number>, weights?: Float64Array): Promise<ReadonlyArray<LogisticFit>> => {
-  const { columns: d } = x, r = classes === 2 ? 1 : classes
-  const products = await productsOf(x, r)
-  const fits: Array<LogisticFit> = []
-  let start: Float64Array = new Float64Array(r * d + r)
-  for (const C of Cs) {
+export const fitLogistic = async (
+  x: Matrix, y: Int32Array, classes: number, Cs: ReadonlyArray<number>, weights?: Float64Array, { iterations, tolerance = 1e-7 }: { readonly iterations?: number; readonly tolerance?: number } = {}
+): Promise<ReadonlyArray<LogisticFit>> => {
+  const { columns: d } = x, r = classes === 2 ? 1 : classes, size = r * d
+  const likelihood = r > 1 && isLarge(x, r) ? await (await import("./logistic-onnx.ts")).softmaxLikelihood(x, y, classes, weights) : await likelihoodOf(x, y, r, weights)
+  const fits: Array<LogisticFit> = [], points: Array<Float64Array> = []
+  for (const [i, C] of Cs.entries()) {
+    const [before, last] = [points[i - 2], points[i - 1]]
+    // The minimum moves about evenly with log C: go on as far as the last step of C led.
+    const ahead = before === undefined ? 0 : Math.log(C / Cs[i - 1]!) / Math.log(Cs[i - 1]! / Cs[i - 2]!)
+    const start = last === undefined ? new Float64Array(size + r) : before === undefined || !(Math.abs(ahead) <= 1) ? last : last.map((value, p) => value + ahead * (value - before[p]!))
     const found = await minimise(start, async (point) => {
-      const w = point.subarray(0, r * d)
-      const residuals = await products.scores(w)
-      const loss = lossAndResiduals(residuals, point.subarray(r * d), y, weights)
       const gradient = new Float64Array(point.length)
-      gradient.set(await products.gradient(residuals))
-      for (let i = 0; i < residuals.length; i += r) for (let c = 0; c < r; c++) gradient[r * d + c]! += residuals[i + c]!
+      const loss = await likelihood(point, gradient)
       let penalty = 0
       for (let p = 0; p < gradient.length; p++) gradient[p]! *= C
-      for (let p = 0; p < w.length; p++) {
-        gradient[p]! += w[p]!
-        penalty += w[p]! * w[p]!
+      for (let p = 0; p < size; p++) {
+        gradient[p]! += point[p]!
+        penalty += point[p]! * point[p]!
       }
       return { value: C * loss + 0.5 * penalty, gradient }
-    }, ({ gradient, value }) => dot(gradient, gradient) <= 2e-7 * value)
-    start = found.point
-    fits.push({ classes, coefficients: found.point.slice(0, r * d), intercepts: found.point.slice(r * d), objective: found.value, evaluations: found.evaluations })
+    }, ({ gradient, value }) => dot(gradient, gradient) <= 2 * tolerance * value, iterations)
+    points.push(found.point)
+    fits.push({ classes, coefficients: found.point.slice(0, size), intercepts: found.point.slice(size), objective: found.value, evaluations: found.evaluations, settled: found.settled })
   }
   return fits
 }

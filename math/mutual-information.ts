@@ -3,6 +3,7 @@
  * continuous data sets", PLoS ONE 9(2), 2014. In one dimension neighbours are neighbours in sorted order, so it costs O(n log n).
  */
 import { digamma } from "./digamma.ts"
+import { ascending } from "./order.ts"
 
 const bits = new DataView(new ArrayBuffer(8))
 /** The largest double below a positive one; 0 stays 0. */
@@ -23,7 +24,9 @@ const jittered = (x: ArrayLike<number>, noise: ArrayLike<number>): Float64Array 
   const scale = deviation < 10 * Number.EPSILON ? 1 : deviation
   for (let i = 0; i < n; i++) size += Math.abs(x[i]! / scale)
   const amount = 1e-10 * Math.max(1, size / n)
-  return Float64Array.from({ length: n }, (_, i) => x[i]! / scale + amount * noise[i]!)
+  const out = new Float64Array(n)
+  for (let i = 0; i < n; i++) out[i] = x[i]! / scale + amount * noise[i]!
+  return out
 }
 
 /**
@@ -41,10 +44,13 @@ export const mutualInformation = (x: ArrayLike<number>, classes: Int32Array, noi
   const values = jittered(x, noise)
   const sizes = new Map<number, number>()
   for (const id of classes) sizes.set(id, (sizes.get(id) ?? 0) + 1)
-  const order = Int32Array.from(classes.keys()).filter((i) => sizes.get(classes[i]!)! > 1).toSorted((a, b) => values[a]! - values[b]!)
+  const order = ascending(values).filter((i) => sizes.get(classes[i]!)! > 1)
   const n = order.length
   if (n === 0) return 0
   const sorted = Float64Array.from(order, (i) => values[i]!)
+  // The digamma of whole numbers, each worked out when first met.
+  const known = new Float64Array(n + 1)
+  const digammaOf = (count: number): number => known[count]! || (known[count] = digamma(count))
 
   const members = new Map<number, Array<number>>()
   for (let i = 0; i < n; i++) {
@@ -81,7 +87,7 @@ export const mutualInformation = (x: ArrayLike<number>, classes: Int32Array, noi
         distance = Math.min(toLeft, toRight)
       }
       const radius = below(distance)
-      sum += constant - digamma(reach(i, radius, 1) - reach(i, radius, -1) + 1)
+      sum += constant - digammaOf(reach(i, radius, 1) - reach(i, radius, -1) + 1)
     }
   }
   return Math.max(0, digamma(n) + sum / n)

@@ -8,15 +8,15 @@ export interface Products {
   readonly gradient: (g: Float64Array) => Float64Array | Promise<Float64Array>
 }
 
-/** Multiplications of one product from which the library is the faster; loading it takes about 0.1 s, once a process. */
-const large = 1e5
+/** Whether the library is the faster for products of x with r rows; loading it takes about 0.1 s, once a process. */
+export const isLarge = (x: Matrix, r: number): boolean => x.rows * x.columns * r > 1e5
 
 /**
  * Products of x with r rows. The choice of engine follows from the sizes alone, so a result does not depend on the machine's load. Loops
  * are float64; the library (onnxruntime, one thread) is float32, good to about 1e-6 of the largest term of a sum.
  */
 export const productsOf = async (x: Matrix, r: number): Promise<Products> => {
-  if (x.rows * x.columns * r > large) return await (await import("./products-onnx.ts")).onnxProducts(x, r)
+  if (isLarge(x, r)) return await (await import("./products-onnx.ts")).onnxProducts(x, r)
   const scores = new Float64Array(x.rows * r), gradient = new Float64Array(r * x.columns)
   return {
     scores: (w) => {

@@ -1,6 +1,7 @@
 /**
  * Measures of a ranking by score, equal to scikit-learn's. The order is found once; replicates of a bootstrap only count rows anew.
  */
+import { ascending } from "./order.ts"
 
 /** Rows by descending score, with the ends of runs of equal scores. */
 export interface Ranking {
@@ -12,7 +13,9 @@ export interface Ranking {
 
 /** Ranks scores [n]. */
 export const ranking = (scores: ArrayLike<number>): Ranking => {
-  const order = Int32Array.from({ length: scores.length }, (_, i) => i).toSorted((a, b) => scores[b]! - scores[a]! || a - b)
+  const falling = new Float64Array(scores.length)
+  for (let i = 0; i < scores.length; i++) falling[i] = -scores[i]!
+  const order = ascending(falling)
   const ends = new Uint8Array(order.length)
   for (let i = 0; i < order.length; i++) ends[i] = i + 1 === order.length || scores[order[i]!] !== scores[order[i + 1]!] ? 1 : 0
   return { order, ends }

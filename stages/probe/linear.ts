@@ -58,6 +58,7 @@ export default Stage.make({
     C: Stage.withDefault(candidates.annotate({ description: "weight of the data against the penalty, for class; several: chosen on validation rows" }), [0.001, 0.01, 0.1, 1, 10, 100]),
     alpha: Stage.withDefault(candidates.annotate({ description: "weight of the penalty, for box and position; several: chosen on validation rows" }), [0.01, 0.1, 1, 10, 100, 1000]),
     standardize: Stage.withDefault(Schema.Boolean.annotate({ description: "scale each column of the embeddings to mean 0 and deviation 1 on the rows fitted" }), true),
+    iterations: Stage.withDefault(Schema.Int.check(Schema.isGreaterThan(0)).annotate({ description: "the most steps of logistic regression's solver for each C; it ends before where the optimum is reached" }), 1000),
     balanced: Stage.withDefault(Schema.Boolean.annotate({ description: "weigh samples so that every class counts the same" }), false),
     bootstrap: Stage.withDefault(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 })).annotate({ description: "replicates behind the intervals of test metrics; 0: none" }), 1000),
     seed: Stage.Seed
@@ -83,6 +84,7 @@ export default Stage.make({
     if (p.tasks.includes("class") && known.train.length > 0) {
       const head = yield* attempt(() => fitClassHead(x, samples.label, known, p))
       classes = head.names
+      if (!head.settled) yield* Stage.notice(`class: the fit was ended after ${p.iterations} iterations, short of its optimum for C = ${head.C}`)
       learn("class", head.intercepts.length, head)
       layers.push({ name: "class.C", shape: [], values: Float64Array.of(head.C) })
     }

@@ -10,7 +10,7 @@ const x: Matrix = { rows: n, columns: d, values: Float32Array.from({ length: n *
 const rows = { train: Int32Array.from({ length: 40 }, (_, i) => i), val: Int32Array.from({ length: 15 }, (_, i) => 40 + i) }
 
 describe("fitClassHead", () => {
-  const options = { C: [0.01, 1], standardize: true, balanced: false }
+  const options = { C: [0.01, 1], standardize: true, balanced: false, iterations: 1000 }
   it("is fitted on training and validation rows in the end", async () => {
     const chosen = await fitClassHead(x, labels, rows, options)
     const all = await fitClassHead(x, labels, { train: Int32Array.from({ length: 55 }, (_, i) => i), val: new Int32Array() }, { ...options, C: [chosen.C] })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { kmeans, lloyd, nearest } from "../../math/kmeans.ts"
+import type { Matrix } from "../../math/matrix.ts"
 import { stream } from "../../math/random.ts"
 import { matrix, oracle, type Rows } from "./oracle.ts"
 
@@ -34,6 +35,41 @@ const clouds = (n: number, means: Rows, seed: number) => {
   const random = stream(seed, "clouds")
   return matrix(Array.from({ length: n }, (_, i) => means[i % means.length]!.map((mean) => mean + 0.3 * random.normal())))
 }
+
+/** Lloyd's iterations as they are defined: every row asks every centre. No cluster may lose its last row. */
+const plainLloyd = (x: Matrix, start: Matrix, most: number) => {
+  const k = start.rows, { columns: d } = x, values = Float64Array.from(start.values), centres = { rows: k, columns: d, values }
+  let { labels } = nearest(x, centres)
+  for (let iteration = 0; iteration < most; iteration++) {
+    values.fill(0)
+    const counts = new Int32Array(k)
+    for (const [i, label] of labels.entries()) {
+      counts[label]!++
+      for (let j = 0; j < d; j++) values[label * d + j]! += x.values[i * d + j]!
+    }
+    if (counts.includes(0)) return undefined
+    for (let c = 0; c < k; c++) for (let j = 0; j < d; j++) values[c * d + j]! /= counts[c]!
+    labels = nearest(x, centres).labels
+  }
+  return { centres: [...values], labels: [...labels] }
+}
+
+describe("lloyd", () => {
+  it("leaves out only what cannot be nearer: the same bits as asking every centre, ties and coincident centres among them", () => {
+    let compared = 0
+    for (let seed = 0; seed < 60; seed++) {
+      const random = stream(seed, "lloyd"), n = 20 + random.integer(300), d = 1 + random.integer(4), k = 2 + random.integer(12)
+      // Rows on a coarse grid: many at the same place, many as near to one centre as to another.
+      const x = { rows: n, columns: d, values: Float64Array.from({ length: n * d }, () => seed % 2 === 0 ? random.integer(6) : random.normal()) }
+      const start = { rows: k, columns: d, values: x.values.slice(0, k * d) }, plain = plainLloyd(x, start, 4)
+      if (plain === undefined) continue
+      compared++
+      const found = lloyd(x, start, 4), order = [...Array(k).keys()].map((c) => plain.centres.slice(c * d, c * d + d))
+      expect(Array.from(found.labels, (label) => [...found.centres.values.subarray(label * d, label * d + d)])).toEqual(plain.labels.map((label) => order[label]))
+    }
+    expect(compared).toBeGreaterThan(20)
+  })
+})
 
 describe("kmeans", () => {
   it("finds clouds that stand apart, and names them the same from any seed", () => {

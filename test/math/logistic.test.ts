@@ -52,6 +52,19 @@ describe("fitLogistic", () => {
     expect(weighted!.objective).toBeCloseTo(repeated!.objective, 6)
   })
 
+  it("has its minimum within the tolerance, for lists of C that go on evenly and for others", async () => {
+    const { x, y } = clouds(90, 5, 3)
+    for (const Cs of [[0.01, 0.1, 1, 10], [10, 1, 0.1], [1, 1, 1], [0.1, 0.2, 50]]) {
+      const fits = await fitLogistic(x, y, 3, Cs), loose = await fitLogistic(x, y, 3, Cs, undefined, { tolerance: 1e-3 })
+      for (const [i, C] of Cs.entries()) {
+        const [alone] = await fitLogistic(x, y, 3, [C], undefined, { tolerance: 1e-12 })
+        expect(fits[i]!.objective / alone!.objective - 1).toBeLessThan(1e-7)
+        expect(loose[i]!.objective / alone!.objective - 1).toBeLessThan(1e-3)
+      }
+      expect(loose.reduce((sum, { evaluations }) => sum + evaluations, 0)).toBeLessThan(fits.reduce((sum, { evaluations }) => sum + evaluations, 0))
+    }
+  })
+
   it("by onnxruntime comes to the same minimum as by loops, and to the same bits twice", async () => {
     // 600 x 50 x 4 is beyond the size from which onnxruntime makes the products; without the columns of zeros it is below.
     const { x, y } = clouds(600, 40, 4), wide: Matrix = { rows: 600, columns: 50, values: new Float32Array(600 * 50) }

@@ -18,7 +18,7 @@ describe.skipIf(expected === undefined)("ridge regression against scikit-learn (
   for (const { alpha, case: shape, coef, intercept } of expected?.cases ?? []) {
     it(`${shape}, alpha ${alpha}, to 1e-10`, () => {
       const { X, Xwide, Y, Ywide } = expected!
-      const { coefficients, intercepts } = ridgeOf(matrix(shape === "tall" ? X : Xwide)).fit(matrix(shape === "tall" ? Y : Ywide), alpha)
+      const { coefficients, intercepts } = ridgeOf(matrix(shape === "tall" ? X : Xwide)).fit(matrix(shape === "tall" ? Y : Ywide))(alpha)
       for (const [i, value] of coef.flat().entries()) expect(Math.abs(coefficients[i]! - value)).toBeLessThan(1e-10)
       for (const [i, value] of intercept.entries()) expect(Math.abs(intercepts[i]! - value)).toBeLessThan(1e-10)
     })
@@ -30,7 +30,7 @@ describe("ridgeOf", () => {
   const normal = (rows: number, columns: number) => ({ rows, columns, values: Float64Array.from({ length: rows * columns }, random.normal) })
   /** d/dW of |Y - X W^T - b|^2 + alpha |W|^2: 0 at the solution, whatever n and d are. */
   const gradientNorm = (n: number, d: number, alpha: number) => {
-    const x = normal(n, d), y = normal(n, 2), fit = ridgeOf(x).fit(y, alpha), predicted = predictLinear(fit, x)
+    const x = normal(n, d), y = normal(n, 2), fit = ridgeOf(x).fit(y)(alpha), predicted = predictLinear(fit, x)
     let largest = 0
     for (let t = 0; t < 2; t++) {
       for (let j = 0; j < d; j++) {
@@ -42,16 +42,16 @@ describe("ridgeOf", () => {
     return largest
   }
   it("has no gradient left at its solution, with more rows than columns, as many, and fewer", () => {
-    for (const [n, d] of [[40, 7], [13, 13], [9, 30], [2, 5]] as const) expect(gradientNorm(n, d, 0.3)).toBeLessThan(1e-9)
+    for (const [n, d] of [[40, 7], [13, 13], [9, 30], [2, 5], [90, 67], [67, 90], [200, 33]] as const) expect(gradientNorm(n, d, 0.3)).toBeLessThan(1e-9)
   })
   it("solves each alpha as if alone", () => {
-    const x = normal(20, 6), y = normal(20, 3), both = ridgeOf(x)
-    const [first, second, again] = [both.fit(y, 1), both.fit(y, 10), both.fit(y, 1)]
+    const x = normal(20, 6), y = normal(20, 3), both = ridgeOf(x).fit(y)
+    const [first, second, again] = [both(1), both(10), both(1)]
     expect(again).toEqual(first)
-    expect(second).toEqual(ridgeOf(x).fit(y, 10))
+    expect(second).toEqual(ridgeOf(x).fit(y)(10))
   })
   it("says so where alpha is too small for columns that are copies", () => {
     const x = matrix([[1, 1], [2, 2], [3, 3], [5, 5]])
-    expect(() => ridgeOf(x).fit(matrix([[1], [2], [3], [4]]), 1e-300)).toThrow("alpha 1e-300 is too small")
+    expect(() => ridgeOf(x).fit(matrix([[1], [2], [3], [4]]))(1e-300)).toThrow("alpha 1e-300 is too small")
   })
 })

@@ -1,5 +1,5 @@
 // AssemblyScript (a TypeScript dialect) -> WebAssembly SIMD: the optimisers' pass over flat vectors of float32.
-// Every pointer is a byte offset into the imported memory; `n` counts values. `build.ts` beside it compiles this file.
+// Every pointer is a byte offset into the imported memory; `n` counts values. `../build.ts` compiles this file.
 //
 // Each value goes through the same IEEE operations in the four-wide loop and in the tail, so a weight's bits depend neither on its place
 // nor on the CPU: WebAssembly fuses no multiply with an add.

@@ -112,6 +112,14 @@ describe("probe/linear", () => {
     expect(await recall(true)).toBeGreaterThan(await recall(false))
   })
 
+  it("ends the fit of the class after the iterations that it is given, and says that it fell short", async () => {
+    const given = { tasks: ["class"], C: [10], bootstrap: 0 }
+    const short = await runStage(linear, tablesOf(rows), { ...given, iterations: 2 }), whole = await runStage(linear, tablesOf(rows), given)
+    expect(short.notices).toEqual(["class: the fit was ended after 2 iterations, short of its optimum for C = 10"])
+    expect(whole.notices).toEqual([])
+    expect(learned(short, "class.coefficients")).not.toEqual(learned(whole, "class.coefficients"))
+  })
+
   it("leaves out what has no truth, and says so", async () => {
     const partial = rows.map((row, i) => ({ ...row, label: i % 2 === 0 ? row.label! : null, box: i < 40 ? [NaN, NaN, NaN, NaN] : row.box!, window: [NaN, NaN, NaN, NaN] }))
     const run = await runStage(linear, tablesOf(partial), { C: [1], alpha: [1], bootstrap: 0 })
