@@ -65,7 +65,7 @@ export const convolution = async ({ bands, filters, side, values }: Filters, siz
   const { InferenceSession, Tensor } = await import("onnxruntime-node")
   const session = await InferenceSession.create(graph.model().bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 })
   return async (image: Float32Array): Promise<Float32Array> => {
-    const { features } = await session.run({ image: new Tensor("float32", image, [1, bands, size, size]) })
+    const { features } = await session.run({ image: new Tensor("float32", image, [1, bands, size, size]) }, ["features"])
     if (!(features?.data instanceof Float32Array)) throw new Error("onnxruntime gave no features")
     return features.data
   }

@@ -170,12 +170,14 @@ const ahead = 4
 
 /**
  * The pixels of all samples, file by file (not in the order of the rows). Fails with a `StageError` where samples differ in their number
- * of bands, which `[image]` allows, or as `pixelReader` does.
+ * of bands, which `[image]` allows, or as `pixelReader` does. Reports progress in samples.
  */
 export const pixelsOf = (samples: Located, request: Request) =>
-  Stream.unwrap(Effect.map(pixelReader(request), (read) => {
-    let bands = 0
+  Stream.unwrap(Effect.map(Effect.all([pixelReader(request), Stage.Report]), ([read, report]) => {
+    let bands = 0, given = 0
     const alike = Effect.fnUntraced(function*(read: { readonly row: number; readonly pixels: Pixels }) {
+      // who asks for the next sample is done with those before
+      yield* report.progress(given++, samples.rows)
       if (bands === 0) bands = read.pixels.bands
       if (read.pixels.bands === bands) return read
       return yield* new Stage.StageError({

@@ -1,196 +1,93 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import type { InferenceSession } from "onnxruntime-node"
-import { Embeddings, Samples, Stage } from "outcrop"
-import { Bands, type Pixels, pixelsOf } from "../../imagery/pixels.ts"
-import { type Region, resize } from "../../imagery/resize.ts"
-import { Stretch } from "../../imagery/stretch.ts"
+import { Embeddings, Samples, Stage, stream } from "outcrop"
+import { encode, type Encoding, parameters } from "../../imagery/encoder.ts"
+import type { Located } from "../../imagery/pixels.ts"
+import { cosines, meanOf } from "../../math/parity.ts"
 
-const Side = Schema.Int.check(Schema.isGreaterThan(0))
+const Parity = Schema.Struct({
+  cosine: Schema.Finite.check(Schema.isBetween({ minimum: -1, maximum: 1 })).annotate({
+    description: "least cosine between what the two models make of any one sample, around the mean vector of the reference; -1: measure only"
+  }),
+  rows: Stage.withDefault(Schema.Int.check(Schema.isGreaterThan(1)).annotate({ description: "samples to measure it on, drawn by their ids" }), 64)
+})
 
 const With = Schema.Struct({
   model: Stage.FileParameter,
-  size: Schema.optionalKey(Schema.Union([Side, Schema.Tuple([Side, Side])]).annotate({
-    description: "input size in px, or [height, width]; default: the model's own, where it has one"
-  })),
-  resize: Stage.withDefault(Schema.Literals(["bilinear", "bicubic"]).annotate({ description: "resampling, antialiased as Pillow's" }), "bilinear"),
-  fit: Stage.withDefault(
-    Schema.Literals(["squash", "crop"]).annotate({ description: "squash: the whole window; crop: its largest central part of the input's shape" }),
-    "squash"
-  ),
-  bands: Stage.withDefault(Bands, ["R", "G", "B"]),
-  stretch: Stage.withDefault(Stretch, "none"),
-  divisor: Stage.withDefault(
-    Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "values are divided by it before mean and std: 255 where these are given for 0..1 (torchvision, timm)" }),
-    1
-  ),
-  mean: Stage.withDefault(Schema.NonEmptyArray(Schema.Finite).annotate({ description: "subtracted, one a band or one for all" }), [0]),
-  std: Stage.withDefault(
-    Schema.NonEmptyArray(Schema.Finite.check(Schema.isGreaterThan(0))).annotate({ description: "divided by after the mean, one a band or one for all" }),
-    [1]
-  ),
-  output: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "name of the output; default: \"embedding\" where there is one, else the only one" })),
-  pooling: Schema.optionalKey(Schema.Literals(["none", "cls", "mean"]).annotate({
-    description: "of an output [batch, tokens, d]: the first token (cls), the mean of all tokens, or none (flattened); of [batch, c, h, w]: mean or none"
-  })),
-  batch: Stage.withDefault(Side.annotate({ description: "samples a call; with 1 no sample can show in another's vector" }), 1)
-})
-type With = typeof With.Type
-
-/** A model with all that it and the parameters leave open settled; `lanes` is the number of images in a call. */
-interface Model {
-  readonly session: InferenceSession
-  readonly input: string
-  readonly output: string
-  readonly lanes: number
-  readonly height: number
-  readonly width: number
-}
-
-const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
-const written = (shape: ReadonlyArray<number | string>): string => `[${shape.map((size) => typeof size === "number" ? size : size || "?").join(", ")}]`
-
-/** Sessions by the digest of their model, for the life of the worker: opening one takes longer than embedding a few images. */
-const sessions = new Map<string, InferenceSession>()
-
-const open = Effect.fn("embed/onnx.open")(function*(path: string) {
-  const files = yield* Stage.Files
-  const digest = yield* files.digest(path)
-  const known = sessions.get(digest)
-  if (known !== undefined) return known
-  const bytes = yield* files.read(path, digest)
-  const session = yield* Effect.tryPromise({
-    try: async () => {
-      const { InferenceSession } = await import("onnxruntime-node")
-      return await InferenceSession.create(bytes, { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 })
-    },
-    catch: (cause) => new Stage.StageError({ message: `${path} does not load as an ONNX model: ${cause instanceof Error ? cause.message : String(cause)}` })
-  })
-  sessions.set(digest, session)
-  return session
+  ...parameters,
+  reference: Schema.optionalKey(Stage.FileParameter.annotate({ description: "the float32 model that `model` was quantised from: \"parity\" is measured against it" })),
+  parity: Schema.optionalKey(Parity.annotate({ description: "how near `model` has to be to `reference`, or nothing is embedded: { cosine: 0.98 }" }))
 })
 
-/** Checks that the model takes what the parameters give, and settles what they leave open. */
-const settle = (session: InferenceSession, p: With): Effect.Effect<Model, Stage.StageError> => {
-  const [input, ...others] = session.inputMetadata
-  if (input === undefined || others.length > 0) return fail(`${p.model} has ${session.inputNames.length} inputs (${session.inputNames.join(", ")}) where one image is expected`)
-  if (!input.isTensor || input.type !== "float32") return fail(`input "${input.name}" of ${p.model} is ${input.isTensor ? input.type : "no tensor"} where float32 is expected`)
-  if (input.shape.length !== 4) return fail(`input "${input.name}" of ${p.model} takes ${written(input.shape)} where images are [batch, bands, height, width]`)
-  const [batch, bands, height, width] = input.shape
-  const [askedHeight, askedWidth] = p.size === undefined ? [height, width] : typeof p.size === "number" ? [p.size, p.size] : p.size
-  if (typeof askedHeight !== "number" || typeof askedWidth !== "number" || askedHeight < 1 || askedWidth < 1) {
-    return fail(`input "${input.name}" of ${p.model} takes ${written(input.shape)}, any size; give one in "size"`)
-  }
-  const wanted = (size: number | string | undefined): number | undefined => typeof size === "number" && size > 0 ? size : undefined
-  const lanes = wanted(batch) ?? p.batch
-  const given = [lanes, p.bands.length, askedHeight, askedWidth]
-  // how many bands "image" stands for is known when the first one is read
-  const clash = [bands, height, width].some((size, i) => wanted(size) !== undefined && size !== given[i + 1] && !(i === 0 && p.bands.includes("image")))
-  if (clash) {
-    return fail(`input "${input.name}" of ${p.model} takes ${written(input.shape)} (batch, bands, height, width), and ${written(given)} was to be given: bands ${p.bands.join(", ")}`)
-  }
-  const { outputNames } = session
-  const output = p.output ?? (outputNames.includes("embedding") ? "embedding" : outputNames[0]!)
-  if (!outputNames.includes(output)) return fail(`${p.model} has no output "${output}"; it has ${outputNames.join(", ")}`)
-  if (p.output === undefined && outputNames.length > 1 && output !== "embedding") return fail(`${p.model} has several outputs; choose one in "output": ${outputNames.join(", ")}`)
-  return Effect.succeed({ session, input: input.name, output, lanes, height: askedHeight, width: askedWidth })
+/** The rows of the sample, a function of the ids alone: those that draw the least numbers. */
+const drawn = ({ rows, sample_id }: Located, most: number): ReadonlyArray<number> => {
+  const lot = sample_id.map((id) => stream(0, "parity", id).uniform())
+  return Array.from({ length: rows }, (_, row) => row).toSorted((a, b) => lot[a]! - lot[b]!).slice(0, most).toSorted((a, b) => a - b)
 }
 
-/** The largest central part of an image that has the shape of the input. */
-const centre = (image: Pixels, { height, width }: Model): Region => {
-  const scale = Math.min(image.width / width, image.height / height)
-  const left = (image.width - width * scale) / 2, top = (image.height - height * scale) / 2
-  return [left, top, image.width - left, image.height - top]
-}
+const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length
+// rounded down: what is written never passes a bound that it failed
+const digits = (value: number) => (Math.floor(value * 10_000) / 10_000).toFixed(4)
 
-/** An image as the model takes it: resized, then (value / divisor - mean) / std. */
-const prepare = (image: Pixels, model: Model, p: With): Effect.Effect<Float32Array, Stage.StageError> => {
-  for (const [name, { length }] of [["mean", p.mean], ["std", p.std]] as const) {
-    if (length !== 1 && length !== image.bands) return fail(`"${name}" has ${length} values where there are ${image.bands} bands; give one a band, or one for all`)
+/** Embeds a sample with the model and with its reference; fails where they differ by more than `parity` allows, says how near they are where not. */
+const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, model: string, reference: string, { cosine, rows: most }: typeof Parity.Type, p: Encoding) {
+  const rows = drawn(samples, most)
+  const ids = rows.map((row) => samples.sample_id[row]!)
+  const { values, width } = samples.window
+  const sample: Located = {
+    rows: rows.length,
+    sample_id: ids,
+    assets: rows.map((row) => samples.assets[row]!),
+    window: { width, values: Float32Array.from(rows.flatMap((row) => Array.from(values.subarray(row * width, (row + 1) * width)))) }
   }
-  const resized = resize(image, model, {
-    filter: p.resize,
-    ...(p.fit === "crop" ? { region: centre(image, model) } : {}),
-    ...(image.bytes ? { clip: [0, 255] } : {})
-  })
-  const pixels = model.height * model.width
-  for (let b = 0; b < image.bands; b++) {
-    const mean = p.mean[b] ?? p.mean[0], std = p.std[b] ?? p.std[0]
-    for (let i = b * pixels; i < (b + 1) * pixels; i++) resized[i] = (resized[i]! / p.divisor - mean) / std
+  const expected = yield* encode(sample, reference, p)
+  const given = yield* encode(sample, model, p)
+  if (given.width !== expected.width) return yield* new Stage.StageError({ message: `${model} gives vectors of ${given.width} values and its reference ${reference} of ${expected.width}: they are not the same encoder` })
+  const near = cosines(given, expected, meanOf(expected))
+  const over = `over ${rows.length} of ${samples.rows} samples`
+  if (near.some(Number.isNaN)) return yield* new Stage.StageError({ message: `parity cannot be measured ${over}: ${reference} or ${model} gives them all the same vector; it takes two samples that differ at least` })
+  const order = Array.from(near.keys()).toSorted((a, b) => near[a]! - near[b]!)
+  const below = order.filter((row) => near[row]! < cosine)
+  const measured = `cosine ${digits(near[order[0]!]!)} at least, ${digits(mean(near))} in the mean`
+  if (below.length > 0) {
+    const worst = below.slice(0, 5).map((row) => `${ids[row]} ${digits(near[row]!)}`)
+    return yield* new Stage.StageError({
+      message: `${model} is too far from its reference ${reference} ${over}: ${measured}, where parity asks for ${cosine}. Below it: ${below.length} (${worst.join(", ")}${below.length > worst.length ? ", ..." : ""}). ` +
+        `Quantise with weight_type=QInt8, per_channel=True, calibrate on images like these, or lower parity.cosine`
+    })
   }
-  return Effect.succeed(resized)
-}
-
-/** Brings an output to one vector a lane. */
-const pool = (values: Float32Array, shape: ReadonlyArray<number>, { model, pooling }: With): Effect.Effect<Float32Array, Stage.StageError> => {
-  const lanes = shape[0]!
-  const length = values.length / lanes
-  if (shape.length === 2 || (pooling === "none" && shape.length > 2)) {
-    return pooling === undefined || pooling === "none" ? Effect.succeed(values) : fail(`the output of ${model} is ${written(shape)}: one vector a sample, which leaves nothing to pool; leave out "pooling: ${pooling}"`)
-  }
-  if (shape.length !== 3 && shape.length !== 4) return fail(`the output of ${model} is ${written(shape)}, which is neither vectors, tokens nor maps`)
-  if (pooling === undefined) return fail(`the output of ${model} is ${written(shape)}; choose "pooling": ${shape.length === 3 ? "cls, mean or none" : "mean or none"}`)
-  if (shape.length === 3) {
-    const tokens = shape[1]!, width = shape[2]!
-    const used = pooling === "cls" ? 1 : tokens
-    return Effect.succeed(Float32Array.from({ length: lanes * width }, (_, i) => {
-      const from = Math.floor(i / width) * length + i % width
-      let sum = 0
-      for (let t = 0; t < used; t++) sum += values[from + t * width]!
-      return sum / used
-    }))
-  }
-  if (pooling === "cls") return fail(`the output of ${model} is ${written(shape)}: maps have no class token; choose "pooling": mean or none`)
-  const maps = shape[1]!, area = shape[2]! * shape[3]!
-  return Effect.succeed(Float32Array.from({ length: lanes * maps }, (_, i) => {
-    let sum = 0
-    for (let at = i * area; at < (i + 1) * area; at++) sum += values[at]!
-    return sum / area
-  }))
-}
+  const flattering = cosines(given, expected, new Float64Array(expected.width))
+  yield* Stage.notice(`parity of ${model} with ${reference} ${over}: ${measured} around the mean vector (${digits(Math.min(...flattering))} and ${digits(mean(flattering))} around the origin); asked for ${cosine}`)
+})
 
 /**
  * Any encoder in ONNX form, run by onnxruntime on one thread. Each window is read, resized as Pillow does, scaled band by band and put
  * through the model, which takes float32 [batch, bands, height, width]; one of its outputs, pooled where it is not one vector a sample
  * yet, is the embedding. Nothing is learned from the data: mean and std are the encoder's own.
  *
- * Fails with a `StageError` that states both shapes where the model does not take what it would be given.
+ * A quantised model (int8) is two to three times as fast and another encoder. With `reference` and `parity` it embeds only after it was
+ * measured against the model it was made from, on samples of this very collection. That is `fit`, because embedding is handed rows in
+ * chunks, of which none knows the others, in a number that depends on the workers, and only those not cached yet: a check there could not
+ * draw one sample from the whole, and would say something else in every run. `fit` is handed all rows once, before the hours begin, on
+ * one worker. It learns nothing, so nothing of the sample is in the vectors' keys (`parity` and `reference` are, as all parameters are).
+ *
+ * Fails with a `StageError` that states both shapes where the model does not take what it would be given, or names the samples that are
+ * farthest from the reference.
  */
 export default Stage.make({
   name: "embed/onnx",
   version: 1,
-  summary: "any frozen encoder in ONNX form",
+  summary: "any frozen encoder in ONNX form; a quantised one behind a measured parity check",
   with: With,
   needs: { samples: Stage.needs(Samples, "assets", "window") },
   gives: { embeddings: Embeddings },
-  embed: Effect.fn("embed/onnx")(function*(_, { samples }, p) {
-    const model = yield* settle(yield* open(p.model), p)
-    const { height, lanes, session, width } = model
-    const { Tensor } = yield* Effect.promise(() => import("onnxruntime-node"))
-    let vectors = { width: 0, values: new Float32Array() }
-    const ready = Stream.mapEffect(pixelsOf(samples, p), ({ pixels, row }) =>
-      Effect.map(prepare(pixels, model, p), (image) => ({ row, bands: pixels.bands, image })))
-    yield* Stream.runForEach(Stream.grouped(ready, lanes), Effect.fnUntraced(function*(group) {
-      const { bands, image: { length } } = group[0]
-      // always as many lanes as the model was planned for, the last ones of a short group empty
-      const images = new Float32Array(lanes * length)
-      for (const [lane, { image }] of group.entries()) images.set(image, lane * length)
-      const results = yield* Effect.tryPromise({
-        try: () => session.run({ [model.input]: new Tensor("float32", images, [lanes, bands, height, width]) }, [model.output]),
-        catch: (cause) => new Stage.StageError({
-          message: `${p.model} could not run on ${written([lanes, bands, height, width])}: ${cause instanceof Error ? cause.message : String(cause)}`
-        })
-      })
-      const { data, dims } = results[model.output]!
-      if (!(data instanceof Float32Array) || dims[0] !== lanes) {
-        return yield* fail(`output "${model.output}" of ${p.model} is ${results[model.output]!.type} ${written(dims)} where float32 [${lanes}, ...] is expected`)
-      }
-      const pooled = yield* pool(data, dims, p)
-      const each = pooled.length / lanes
-      if (vectors.width === 0) vectors = { width: each, values: new Float32Array(samples.rows * each) }
-      for (const [lane, { row }] of group.entries()) vectors.values.set(pooled.subarray(lane * each, (lane + 1) * each), row * each)
-    }))
-    return vectors
+  fit: Effect.fn("embed/onnx.fit")(function*({ samples }, { model, parity, reference, ...p }) {
+    if (reference !== undefined && parity !== undefined) yield* checkParity(samples, model, reference, parity, p)
+    else if (parity !== undefined) return yield* new Stage.StageError({ message: "\"parity\" needs the float32 model to measure against; name it in \"reference\"" })
+    else if (reference !== undefined) return yield* new Stage.StageError({ message: `"reference" needs a bound for how near ${model} has to be to it; give "parity: { cosine: 0.98 }"` })
+    return {}
+  }),
+  embed: Effect.fn("embed/onnx")(function*(_, { samples }, { model, ...p }) {
+    return yield* encode(samples, model, p)
   })
 })

@@ -1,12 +1,13 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import sharp from "sharp"
 import { vectorAt } from "outcrop"
-import { beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import onnx from "../../../stages/embed/onnx.ts"
 import { Graph } from "../../../tensor/onnx.ts"
-import { embed, picture, type SampleRow } from "./services.ts"
+import { Folder, removeFolders } from "../../pipeline.ts"
+import { embed, fit, picture, type SampleRow } from "./services.ts"
 
 const root = mkdtempSync(join(tmpdir(), "outcrop-onnx-"))
 const write = (name: string, bytes: Uint8Array) => writeFileSync(join(root, name), bytes)
@@ -20,6 +21,31 @@ const identity = (side: number, as: "maps" | "tokens" | "vectors", lanes = 1): U
   return graph.model().bytes
 }
 
+/** The 12 values of an image of 2 x 2 times `scale`, rounded to a multiple of `step`: what quantising does. */
+const rounded = (step: number, scale = 1): Uint8Array => {
+  const graph = new Graph()
+  const image = graph.input({ name: "image", type: "float32", shape: [1, 3, 2, 2] })
+  const flat = graph.node("Reshape", [image, graph.int64([1, 12])])
+  const steps = graph.node("Round", [graph.node("Mul", [flat, graph.constant(Float32Array.of(scale / step), [1])])])
+  graph.output({ name: "result", type: "float32", shape: [1, 12] }, graph.node("Mul", [steps, graph.constant(Float32Array.of(step), [1])]))
+  return graph.model().bytes
+}
+
+/** A model of one node whose only weight lies in another file (onnx.proto: TensorProto.external_data, data_location). */
+const withWeightsElsewhere = (file: string): Uint8Array => {
+  const field = (number: number, value: number | string | ReadonlyArray<Uint8Array>): Uint8Array => {
+    if (typeof value === "number") return Uint8Array.of(number << 3, value)
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : Buffer.concat(value)
+    return Uint8Array.of(number << 3 | 2, ...(bytes.length < 128 ? [bytes.length] : [bytes.length & 127 | 128, bytes.length >> 7]), ...bytes)
+  }
+  const shape = field(2, [1, 3, 2, 2].map((size) => field(1, [field(1, size)])))
+  const value = (name: string) => [field(1, name), field(2, [field(1, [field(1, 1), shape])])]
+  const entry = (key: string, value: string) => field(13, [field(1, key), field(2, value)])
+  const weight = field(5, [field(1, 1), field(2, 1), field(8, "w"), entry("location", file), entry("length", "4"), field(14, 1)])
+  const node = field(1, [field(1, "image"), field(1, "w"), field(2, "result"), field(4, "Mul")])
+  return Buffer.concat([field(1, 8), field(7, [node, field(2, "g"), weight, field(11, value("image")), field(12, value("result"))]), field(8, [field(1, ""), field(2, 17)])])
+}
+
 const red = { width: 4, height: 2, channels: 3 } as const
 let rows: ReadonlyArray<SampleRow> = []
 
@@ -29,6 +55,11 @@ beforeAll(async () => {
   write("tokens.onnx", identity(2, "tokens"))
   write("four.onnx", identity(2, "vectors", 4))
   write("broken.onnx", Uint8Array.of(1, 2, 3))
+  write("elsewhere.onnx", withWeightsElsewhere("weights.bin"))
+  write("fine.onnx", rounded(0.25))
+  write("coarse.onnx", rounded(40))
+  write("far.onnx", rounded(0.25, -1))
+  write("blind.onnx", rounded(10_000))
   for (let i = 0; i < 6; i++) {
     const pixels = Uint8Array.from({ length: 24 }, (_, k) => k % 3 === 0 ? 10 * i + Math.floor(k / 3) : k % 3 === 1 ? 100 : 200)
     write(`p${i}.png`, await sharp(pixels, { raw: red }).png().toBuffer())
@@ -84,8 +115,105 @@ describe("embed/onnx", () => {
   it("names what is wrong with a model or a band", async () => {
     await expect(one({ model: "broken.onnx" })).rejects.toThrow(/broken.onnx does not load as an ONNX model/)
     await expect(one({ model: "absent.onnx" })).rejects.toThrow(/absent.onnx is not there/)
+    await expect(one({ model: "elsewhere.onnx" })).rejects.toThrow(/elsewhere.onnx keeps its weights in a second file, which no digest covers; export it as one file: torch.onnx.export\(..., external_data=False\)/)
     await expect(one({ model: "vectors.onnx", output: "logits" })).rejects.toThrow(/no output "logits"; it has result/)
     await expect(one({ model: "vectors.onnx", bands: ["R", "G", "B08"] })).rejects.toThrow(/sample p0: there is no band "B08"; the sample has image/)
+  })
+})
+
+describe("embed/onnx behind a parity check", () => {
+  const check = async (model: string, parity: object, of = rows) => {
+    const notices: Array<string> = []
+    const learned = await fit(onnx, { root, rows: of, with: { model, reference: "vectors.onnx", parity } }, notices)
+    expect(learned, "nothing of the sample may enter the keys of the rows").toEqual({})
+    return notices
+  }
+
+  it("says how near a quantised model is to its reference, on the samples at hand", async () => {
+    expect(await check("vectors.onnx", { cosine: 1 })).toEqual([
+      "parity of vectors.onnx with vectors.onnx over 6 of 6 samples: cosine 1.0000 at least, 1.0000 in the mean around the mean vector (1.0000 and 1.0000 around the origin); asked for 1"
+    ])
+    expect((await check("fine.onnx", { cosine: 0.99 }))[0]).toMatch(/cosine 0\.99\d\d at least/)
+  })
+
+  it("stops before anything is embedded where it is too far, and names the worst samples first", async () => {
+    const told = await check("coarse.onnx", { cosine: 0.95 }).catch((cause: Error) => cause.message)
+    expect(told).toMatch(/^coarse.onnx is too far from its reference vectors.onnx over 6 of 6 samples: cosine -?0\.\d{4} at least, .* where parity asks for 0.95. Below it: \d \(p\d/)
+    const worst = Array.from(String(told).matchAll(/p\d (-?\d\.\d{4})/g), ([, cosine]) => Number(cosine))
+    expect(worst).toEqual(worst.toSorted((a, b) => a - b))
+    expect(told).toMatch(/weight_type=QInt8, per_channel=True/)
+    // far from the origin all images look alike: there the cosine is above 0.95
+    expect((await check("coarse.onnx", { cosine: -1 }))[0]).toMatch(/\(0\.9[5-9]\d\d and 0\.9\d\d\d around the origin\)/)
+    await expect(check("far.onnx", { cosine: 0 })).rejects.toThrow(/cosine -\d\.\d{4} at least/)
+  })
+
+  it("draws the same samples in whatever order and company they come", async () => {
+    const drawn = async (of: ReadonlyArray<SampleRow>) => {
+      const told = await check("far.onnx", { cosine: 1, rows: 3 }, of).catch((cause: Error) => cause.message)
+      return Array.from(String(told).matchAll(/(\S+) -?\d\.\d{4}[,)]/g), ([, id]) => id!.replace("(", "")).toSorted()
+    }
+    const three = await drawn(rows)
+    expect(three).toHaveLength(3)
+    expect(await drawn(rows)).toEqual(three)
+    expect(await drawn(rows.toReversed())).toEqual(three)
+    const others = rows.filter(({ id }) => !three.includes(id))
+    expect(await drawn(rows.filter(({ id }) => id !== others[0]!.id))).toEqual(three)
+  })
+
+  it("needs both the reference and the bound, of one encoder, and samples that differ", async () => {
+    const given = (parameters: object, of = rows) => fit(onnx, { root, rows: of, with: { model: "vectors.onnx", ...parameters } })
+    await expect(given({ parity: { cosine: 0.9 } })).rejects.toThrow(/"parity" needs the float32 model to measure against; name it in "reference"/)
+    await expect(given({ reference: "fine.onnx" })).rejects.toThrow(/give "parity: \{ cosine: 0.98 \}"/)
+    await expect(given({ reference: "absent.onnx", parity: { cosine: 0.9 } })).rejects.toThrow(/absent.onnx is not there/)
+    await expect(check("tokens.onnx", { cosine: 0.9 })).rejects.toThrow(/choose "pooling"/)
+    await expect(check("blind.onnx", { cosine: 0.9 })).rejects.toThrow(/blind.onnx is too far/)
+    await expect(check("vectors.onnx", { cosine: 0.9 }, rows.slice(0, 1))).rejects.toThrow(/it takes two samples that differ at least/)
+    await expect(given({})).resolves.toEqual({})
+  })
+})
+
+describe("embed/onnx in a run", () => {
+  afterAll(removeFolders)
+  const pipeline = (model: string) => {
+    const folder = new Folder()
+    for (const model of ["vectors", "fine", "coarse"]) cpSync(join(root, `${model}.onnx`), folder.at(`data/${model}.onnx`))
+    for (const { id } of rows) cpSync(join(root, `${id}.png`), folder.at(`data/all/${id}.png`))
+    folder.write("pipeline.yaml", `name: quantised
+data: { root: data }
+stages:
+  samples: { uses: ingest/folder }
+  embed: { uses: embed/onnx, needs: samples, with: { model: ${model}, reference: vectors.onnx, parity: { cosine: 0.95, rows: 4 } } }
+`)
+    return folder
+  }
+
+  it("says the same of parity whatever the number of workers, and counts rows while it embeds", async () => {
+    const said = await Promise.all(["1", "3"].map(async (jobs) => {
+      const folder = pipeline("fine.onnx")
+      const { code, out } = await folder.outcrop("run", "--events", "--jobs", jobs)
+      expect(code).toBe(0)
+      const counts = out.trim().split("\n").map((line) => JSON.parse(line) as { readonly type: string; readonly nodes: ReadonlyArray<string>; readonly done: number; readonly total: number })
+        .filter(({ nodes, type }) => type === "progress" && nodes[0] === "embed")
+      expect(counts.at(-1)).toMatchObject({ done: 6, total: 6 })
+      expect(counts.every(({ done }, i) => i === 0 || done >= counts[i - 1]!.done)).toBe(true)
+      return /parity of .*/.exec((await folder.outcrop("logs", "embed")).out)?.[0]
+    }))
+    expect(said[0]).toMatch(/^parity of fine.onnx with vectors.onnx over 4 of 6 samples: cosine 0\.9/)
+    expect(said[1]).toBe(said[0])
+  })
+
+  it("embeds nothing where parity is not met, and lets a plan count rows", async () => {
+    const folder = pipeline("coarse.onnx")
+    const { code, err } = await folder.outcrop("run")
+    expect(code).toBe(1)
+    expect(err).toMatch(/coarse.onnx is too far from its reference vectors.onnx over 4 of 6 samples/)
+    expect((await folder.json("plan")).rows).toEqual({ embedded: 6, cached: 0 })
+    folder.edit("pipeline.yaml", "coarse.onnx", "fine.onnx")
+    expect((await folder.json("run")).rows).toEqual({ embedded: 6, cached: 0 })
+    // another image of the same pixels, and one of others: parity is measured anew, the cached rows stay
+    cpSync(folder.at("data/all/p0.png"), folder.at("data/all/p6.png"))
+    writeFileSync(folder.at("data/all/p7.png"), await sharp(Buffer.alloc(24, 77), { raw: red }).png().toBuffer())
+    expect((await folder.json("run")).rows).toEqual({ embedded: 1, cached: 7 })
   })
 })
 

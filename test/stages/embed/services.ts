@@ -82,10 +82,10 @@ export const embed = async (stage: Stage.Stage, { learned = {}, reads = { count:
   return await outcome(stage.embed(learned, inputsOf(rows), Schema.decodeUnknownSync(stage.with)(parameters)), root, [], reads)
 }
 
-/** Fits the stage on the rows. */
-export const fit = async (stage: Stage.Stage, { root, rows, with: parameters = {} }: Call): Promise<Stage.ErasedOutputs> => {
+/** Fits the stage on the rows; its notices go to `notices`. */
+export const fit = async (stage: Stage.Stage, { root, rows, with: parameters = {} }: Call, notices: Array<string> = []): Promise<Stage.ErasedOutputs> => {
   if (stage.fit === undefined) throw new Error(`${stage.name} does not fit`)
-  return await outcome(stage.fit({ ...inputsOf(rows), split: undefined }, Schema.decodeUnknownSync(stage.with)(parameters)), root, [], { count: 0 })
+  return await outcome(stage.fit({ ...inputsOf(rows), split: undefined }, Schema.decodeUnknownSync(stage.with)(parameters)), root, notices, { count: 0 })
 }
 
 /** Runs the stage on the rows; its notices go to `notices`. */
