@@ -3,11 +3,18 @@
  * does not show. Its kind and length are in it, -0 counts as 0 and every NaN as one NaN. File paths of assets are left out: moving a
  * collection changes no key.
  */
-import { createHash, hash } from "node:crypto"
-import { type Column, type ColumnKind, type ColumnTypes, isVectors } from "../schemas/column.ts"
+import { createHash, hash, type Hash } from "node:crypto"
+import { type Asset, type Column, type ColumnKind, type ColumnTypes, isVectors } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 
-const bytesOf = (view: ArrayBufferView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+/** Hashing takes at most 2 GiB at a time, and strings hold at most 512 Mi characters: large columns go in pieces, which do not show. */
+const pieceBytes = 1 << 26, pieceRows = 1 << 14
+
+/** Adds bytes of any length to a hash. */
+export const updateBytes = (hash: Hash, { buffer, byteLength, byteOffset }: ArrayBufferView): Hash => {
+  for (let at = 0; at < byteLength; at += pieceBytes) hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(pieceBytes, byteLength - at)))
+  return hash
+}
 
 /** The same values with one zero and one NaN; the array itself where it has only those already. */
 const settled = <A extends Float32Array | Float64Array>(values: A): A => {
@@ -25,16 +32,28 @@ const settled = <A extends Float32Array | Float64Array>(values: A): A => {
   return copy
 }
 
-const numeric = (kind: ColumnKind, width: number, values: Float32Array | Float64Array | Int32Array): string =>
-  createHash("sha256")
-    .update(`outcrop column 1\n${kind} ${width} ${values.length}\n`)
-    .update(bytesOf(values instanceof Int32Array ? values : settled(values)))
-    .digest("hex")
+const numeric = (kind: ColumnKind, width: number, values: Float32Array | Float64Array | Int32Array): string => {
+  const sum = createHash("sha256").update(`outcrop column 1\n${kind} ${width} ${values.length}\n`)
+  if (values instanceof Int32Array) return updateBytes(sum, values).digest("hex")
+  const piece = pieceBytes / values.BYTES_PER_ELEMENT
+  for (let from = 0; from < values.length; from += piece) updateBytes(sum, settled(values.subarray(from, from + piece)))
+  return sum.digest("hex")
+}
 
-const textual = (kind: ColumnKind, rows: unknown): string => hash("sha256", `outcrop column 1\n${kind}\n${JSON.stringify(rows)}`, "hex")
+/** The digest of rows as JSON has them. */
+const textual = (kind: ColumnKind, rows: ReadonlyArray<unknown>, of: (row: never) => unknown = (row) => row): string => {
+  const sum = createHash("sha256").update(`outcrop column 1\n${kind}\n[`)
+  for (let from = 0; from < rows.length; from += pieceRows) {
+    const text = JSON.stringify((rows as ReadonlyArray<never>).slice(from, from + pieceRows).map(of))
+    sum.update(`${from === 0 ? "" : ","}${text.slice(1, -1)}`)
+  }
+  return sum.update("]").digest("hex")
+}
 
 /** JSON knows no NaN. */
 const number = (value: number) => Number.isFinite(value) ? value + 0 : String(value)
+const numbersOf = (row: ArrayLike<number>) => Array.from(row, number)
+const assetsOf = (row: ReadonlyArray<Asset>) => row.map((asset) => [asset.band, asset.digest, asset.index, number(asset.gsd)])
 
 /** SHA-256, hex, of a column's content. */
 export const columnDigest = (kind: ColumnKind, column: Column): string => {
@@ -43,12 +62,12 @@ export const columnDigest = (kind: ColumnKind, column: Column): string => {
     case "text":
     case "optionalText":
     case "texts":
-      return textual(kind, column)
+      return textual(kind, as(kind))
     case "assets":
-      return textual(kind, as("assets").map((row) => row.map((asset) => [asset.band, asset.digest, asset.index, number(asset.gsd)])))
+      return textual(kind, as("assets"), assetsOf)
     case "floats":
     case "numbers":
-      return textual(kind, Array.from(as("numbers"), (row) => Array.from(row, number)))
+      return textual(kind, as("numbers"), numbersOf)
     case "number":
     case "time":
     case "integer":
@@ -62,11 +81,13 @@ export const columnDigest = (kind: ColumnKind, column: Column): string => {
 /** A digest for each row of the given columns together, for caches that keep row by row. */
 export const rowDigests = (table: Table, names: ReadonlyArray<string>): Array<string> => {
   const columns = names.map((name) => table.columns.get(name)!)
-  return Array.from({ length: table.rows }, (_, row) =>
-    textual("texts", columns.map(({ kind, column }) => {
-      if (isVectors(column)) return Array.from(column.values.subarray(row * column.width, (row + 1) * column.width), number)
-      if (kind === "assets") return (column as ColumnTypes["assets"])[row]!.map((asset) => [asset.band, asset.digest, asset.index, number(asset.gsd)])
+  return Array.from({ length: table.rows }, (_, row) => {
+    const cells = columns.map(({ kind, column }) => {
+      if (isVectors(column)) return numbersOf(column.values.subarray(row * column.width, (row + 1) * column.width))
+      if (kind === "assets") return assetsOf((column as ColumnTypes["assets"])[row]!)
       const value: unknown = (column as ArrayLike<unknown>)[row]
-      return typeof value === "number" ? number(value) : ArrayBuffer.isView(value) ? Array.from(value as Float64Array, number) : value
-    })))
+      return typeof value === "number" ? number(value) : ArrayBuffer.isView(value) ? numbersOf(value as Float64Array) : value
+    })
+    return hash("sha256", `outcrop column 1\ntexts\n${JSON.stringify(cells)}`, "hex")
+  })
 }

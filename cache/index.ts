@@ -10,12 +10,13 @@ import type { Action, Output, Trace } from "./action.ts"
 import { guarded } from "./error.ts"
 import type { Store } from "./store.ts"
 
+/** `outputs` and `inline` have rows of over 1 kB, which without a rowid would each take a page of 4 kB of their own beside the tree. */
 const schema = `
   create table if not exists actions (key text primary key, identity text not null, uses text not null, blobs integer not null, seconds real not null, at text not null) without rowid;
-  create table if not exists outputs (key text primary key, outputs text not null) without rowid;
+  create table if not exists outputs (key text primary key, outputs text not null);
   create index if not exists actions_by_identity on actions (identity, at);
   create index if not exists actions_by_uses on actions (uses, at);
-  create table if not exists inline (blob text primary key, bytes blob not null) without rowid;
+  create table if not exists inline (blob text primary key, bytes blob not null);
   create table if not exists traces (static_key text not null, key text not null, trace text not null, at text not null, primary key (static_key, key)) without rowid;
   create table if not exists segments (id integer primary key, blob text not null unique);
   create table if not exists rows (key blob primary key, segment integer not null, position integer not null) without rowid;
@@ -25,7 +26,7 @@ const schema = `
 `
 
 /** Version of the tables above; an index of another version is made anew from the store. */
-const layout = 2
+const layout = 3
 
 /** Milliseconds to wait for another process that writes. */
 const patience = 60_000
@@ -64,6 +65,8 @@ export class Index {
   readonly #store: Store
   readonly #statements = new Map<string, StatementSync>()
   readonly #entries = new Map<string, Entry>()
+  /** The keys of addresses as they were prefetched, by pipeline. */
+  readonly #prefetched = new Map<string, ReadonlyMap<string, string>>()
   #depth = 0
 
   private constructor(db: DatabaseSync, store: Store) {
@@ -169,11 +172,14 @@ export class Index {
 
   /** Reads the entries that a pipeline had when it was last run, all at once: a large grid then looks them up in memory. */
   prefetch(pipeline: string): void {
-    const rows = this.#prepare("select a.key as key, a.blobs as blobs, a.seconds as seconds from addresses d join actions a on a.key = d.key where d.pipeline = ?").all(pipeline)
+    const keys = new Map<string, string>()
+    const rows = this.#prepare("select d.address as address, a.key as key, a.blobs as blobs, a.seconds as seconds from addresses d join actions a on a.key = d.key where d.pipeline = ?").all(pipeline)
     for (const row of rows) {
       const key = row["key"] as string
       this.#entries.set(key, new Entry(key, row["blobs"] !== 0, row["seconds"] as number, this.#outputsOf))
+      keys.set(row["address"] as string, key)
     }
+    this.#prefetched.set(pipeline, keys)
   }
 
   /** Enters an action; its document must be in the store. */
@@ -280,8 +286,11 @@ export class Index {
 
   /** Enters the keys that nodes have now; a key that changed becomes the previous one. */
   putAddresses(pipeline: string, keys: Iterable<readonly [address: string, key: string]>): void {
+    const prefetched = this.#prefetched.get(pipeline)
+    const news = [...keys].filter(([address, key]) => prefetched?.get(address) !== key)
+    if (news.length === 0) return
     const known = this.addresses(pipeline)
-    const changed = [...keys].filter(([address, key]) => known.get(address)?.key !== key)
+    const changed = news.filter(([address, key]) => known.get(address)?.key !== key)
     if (changed.length === 0) return
     this.batch(() => {
       const insert = this.#prepare("insert or replace into addresses values (?, ?, ?, ?)")

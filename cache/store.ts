@@ -8,14 +8,16 @@
  *     actions/ab/ab12....json   one document a result: its key with the pre-image, its outputs' digests, when, where, how long
  *     index.sqlite           look-up tables, rebuilt from the above when lost
  */
-import { hash, randomUUID } from "node:crypto"
+import { createHash, hash, randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import { dirname, join } from "node:path"
+import { updateBytes } from "./digest.ts"
 import { CacheError, Corrupt, guarded } from "./error.ts"
 
 const format = "1"
 
-export const digestBytes = (bytes: Uint8Array): string => hash("sha256", bytes, "hex")
+/** SHA-256, hex, of bytes that may come in several parts, of any size. */
+export const digestBytes = (...parts: ReadonlyArray<Uint8Array>): string => parts.reduce(updateBytes, createHash("sha256")).digest("hex")
 
 export class Store {
   readonly root: string
@@ -52,11 +54,11 @@ export class Store {
     return fs.existsSync(this.blobPath(digest))
   }
 
-  /** Keeps bytes; the same bytes are kept once. Returns their SHA-256. */
-  putBlob(bytes: Uint8Array): string {
-    const digest = digestBytes(bytes)
+  /** Keeps bytes, which may come in several parts; the same bytes are kept once. Returns their SHA-256. */
+  putBlob(...parts: ReadonlyArray<Uint8Array>): string {
+    const digest = digestBytes(...parts)
     const path = this.blobPath(digest)
-    if (!fs.existsSync(path)) this.#write(path, bytes)
+    if (!fs.existsSync(path)) this.#write(path, parts)
     return digest
   }
 
@@ -74,7 +76,7 @@ export class Store {
 
   /** Keeps a document under a name made of hex digits; an existing one is replaced. The last line is the SHA-256 of what precedes it. */
   putDocument(folder: string, name: string, text: string): void {
-    this.#write(this.#documentPath(folder, name), Buffer.from(`${text}\n${hash("sha256", text, "hex")}\n`))
+    this.#write(this.#documentPath(folder, name), [Buffer.from(`${text}\n${hash("sha256", text, "hex")}\n`)])
   }
 
   /** The text of a document; `undefined` where there is none or it is damaged. */
@@ -101,11 +103,11 @@ export class Store {
     return join(this.root, folder, name.slice(0, 2), `${name}.json`)
   }
 
-  #write(path: string, bytes: Uint8Array): void {
+  #write(path: string, parts: ReadonlyArray<Uint8Array>): void {
     const temporary = join(this.root, "tmp", `${process.pid}-${randomUUID()}`)
     guarded(this.root, () => {
       try {
-        fs.writeFileSync(temporary, bytes)
+        writeParts(temporary, parts)
         try {
           fs.renameSync(temporary, path)
         } catch (cause) {
@@ -129,8 +131,21 @@ export class Store {
   }
 }
 
-/** A file's bytes in memory that threads can share without a copy; `undefined` where there is no such file. Reads past 2 GiB too. */
-const readShared = (path: string): Uint8Array | undefined => {
+/** One call to the system moves less than 2 GiB. */
+const mostBytes = 1 << 30
+
+/** Writes a file of any size that comes in parts. */
+export const writeParts = (path: string, parts: ReadonlyArray<Uint8Array>): void => {
+  const file = fs.openSync(path, "w")
+  try {
+    for (const part of parts) for (let at = 0; at < part.length;) at += fs.writeSync(file, part, at, Math.min(part.length - at, mostBytes))
+  } finally {
+    fs.closeSync(file)
+  }
+}
+
+/** Reads a file of any size into memory that `allocate` gives; `undefined` where there is no such file. */
+export const readWhole = (path: string, allocate: (size: number) => Uint8Array): Uint8Array | undefined => {
   let file: number
   try {
     file = fs.openSync(path, "r")
@@ -140,9 +155,9 @@ const readShared = (path: string): Uint8Array | undefined => {
   }
   try {
     const { size } = fs.fstatSync(file)
-    const bytes = new Uint8Array(new SharedArrayBuffer(size))
+    const bytes = allocate(size)
     for (let at = 0; at < size;) {
-      const got = fs.readSync(file, bytes, at, Math.min(size - at, 1 << 30), at)
+      const got = fs.readSync(file, bytes, at, Math.min(size - at, mostBytes), at)
       if (got === 0) break
       at += got
     }
@@ -151,3 +166,6 @@ const readShared = (path: string): Uint8Array | undefined => {
     fs.closeSync(file)
   }
 }
+
+/** In memory that threads share without a copy. */
+const readShared = (path: string) => readWhole(path, (size) => new Uint8Array(new SharedArrayBuffer(size)))

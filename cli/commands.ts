@@ -121,7 +121,9 @@ const presenter: CliOutput.Presenter = {
 
 outcrop.pipe(
   Command.run({ version }),
-  Effect.catchDefect((defect) => Effect.fail(new CommandError({ message: `outcrop met an error that it does not know; please report it.\n${defect instanceof Error ? defect.stack ?? defect.message : String(defect)}`, code: 1 }))),
+  Effect.catchDefect((defect) => Effect.flatMap(Effect.promise(() => import("./session.ts")), ({ damagedIndex }) => Effect.fail(
+    damagedIndex(defect) ?? new CommandError({ message: `outcrop met an error that it does not know; please report it.\n${defect instanceof Error ? defect.stack ?? defect.message : String(defect)}`, code: 1 })
+  ))),
   Effect.tapError((error) => error instanceof CommandError ? Console.error(error.message) : Effect.void),
   // a wrong invocation was shown by the presenter; it ends as any wrong input does
   Effect.mapError((error) => CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0 ? new CommandError({ message: "", code: 2 }) : error),

@@ -1,7 +1,7 @@
 /** What is finished of a pipeline, read from the cache without running anything. */
 import { plan } from "../engine/plan.ts"
 import { Tables } from "../engine/tables.ts"
-import type { Finished } from "../report/result.ts"
+import type { Finished } from "../report/finished.ts"
 import type { Session } from "./session.ts"
 
 export const finishedOf = ({ cache, grid }: Session): Finished & { readonly missing: number } => {

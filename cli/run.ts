@@ -85,9 +85,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   display.end()
   if (Exit.isFailure(exit)) {
     const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }
-    const damaged = damagedIndex(cache.store.root, cause.message)
-    if (damaged !== undefined) return yield* damaged
-    if (cause._tag === "CacheError") return yield* new CommandError({ message: cause.message, code: 1 })
+    if (cause._tag === "CacheError") return yield* damagedIndex(cause.message) ?? new CommandError({ message: cause.message, code: 1 })
     return yield* Effect.failCause(exit.cause)
   }
   const result = exit.value

@@ -32,9 +32,12 @@ const dropDamagedIndex = (folder: string, cause: unknown): boolean => {
   return true
 }
 
-/** The error for an index that turned out damaged in the middle of a command. */
-export const damagedIndex = (folder: string, cause: unknown): CommandError | undefined =>
-  dropDamagedIndex(folder, cause) ? userError("the index of the cache was damaged and has been removed; results are not lost. Run the command again: the index is rebuilt from them") : undefined
+/** The cache that this command opened. */
+let opened: string | undefined
+
+/** The error for an index that turned out damaged in the middle of a command; `undefined` where that is not what happened. */
+export const damagedIndex = (cause: unknown): CommandError | undefined =>
+  opened !== undefined && dropDamagedIndex(opened, cause) ? userError("the index of the cache was damaged and has been removed; results are not lost. Run the command again: the index is rebuilt from them") : undefined
 
 const describe = (cause: unknown): CommandError => {
   const tagged = cause as { readonly _tag?: string; readonly message: string }
@@ -49,6 +52,7 @@ export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): s
 /** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
 export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
   const folder = cacheFolder(flags, words.file)
+  opened = folder
   const open = async (): Promise<Session> => {
     const read = readPipeline(words.file)
     const file = { ...read, pipeline: override(read, flags.set) }

@@ -84,12 +84,19 @@ export const embedder = (options: {
         })
         const chunks = chunksOf([...missing.values()], samples, jobs)
         let done = 0
-        yield* Effect.forEach(chunks, (chunk) => Effect.map(call({ ...job, task: "embed", learned, rows: chunk }, () => {}), ({ results, vectors }) => {
+        const within = new Map<Int32Array, number>()
+        const progress = () => onProgress(Array.from(within.values()).reduce((sum, rows) => sum + rows, done), missing.size)
+        const counted = (chunk: Int32Array) => (rows: number) => {
+          within.set(chunk, rows)
+          progress()
+        }
+        yield* Effect.forEach(chunks, (chunk) => Effect.map(call({ ...job, task: "embed", learned, rows: chunk }, counted(chunk)), ({ results, vectors }) => {
           keepSegment(cache.store, cache.index, Array.from(chunk, (row) => keys[row]!), vectors!)
           for (const text of results[0]!.notices) if (!notices.includes(text)) notices.push(text)
+          within.delete(chunk)
           done += chunk.length
           embedded += chunk.length
-          onProgress(done, missing.size)
+          progress()
         }), { concurrency: jobs, discard: true })
         const places = keys.map((key) => cache.index.row(key)!)
         const vectors = gather(cache.store, cache.index, places)

@@ -8,7 +8,7 @@ import { join, normalize } from "node:path"
 import * as Effect from "effect/Effect"
 import { fileDigest } from "../cache/fingerprint.ts"
 import type { Index } from "../cache/index.ts"
-import type { Store } from "../cache/store.ts"
+import { digestBytes, readWhole, type Store } from "../cache/store.ts"
 import { FileError, type Files } from "../stages/stage.ts"
 
 const folderMark = (names: ReadonlyArray<string>) => `folder ${hash("sha256", names.join("\n"), "hex")}`
@@ -54,17 +54,11 @@ export const makeFiles = (options: {
   })
   const missing = (path: string) => fail(path, `there is no file ${path} below the data root ${dataRoot}`)
   const readFile = (path: string): Uint8Array => {
-    const full = locate(path)
-    try {
-      // a copy of its own: Node's small buffers share one allocation, and whoever takes `.buffer` would get all of it
-      return new Uint8Array(fs.readFileSync(full))
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
-        if (ingest) trace[path] = "absent"
-        throw missing(path)
-      }
-      throw cause
-    }
+    // memory of its own: Node's small buffers share one allocation, and whoever takes `.buffer` would get all of it
+    const bytes = readWhole(locate(path), (size) => new Uint8Array(size))
+    if (bytes !== undefined) return bytes
+    if (ingest) trace[path] = "absent"
+    throw missing(path)
   }
   const onlyIngest = (path: string) => {
     if (!ingest) throw fail(path, `only ingest stages may look for files; ${path} must come with a sample's asset or a file parameter`)
@@ -79,7 +73,7 @@ export const makeFiles = (options: {
       }
       if (wanted === undefined) onlyIngest(path)
       const bytes = readFile(path)
-      const found = hash("sha256", bytes, "hex")
+      const found = digestBytes(bytes)
       if (wanted !== undefined && wanted !== found) throw fail(path, `${path} changed while or since it was ingested: run again, and ingest will read it anew`)
       if (ingest) trace[path] = found
       return bytes

@@ -2,7 +2,7 @@
 import type { Output } from "../cache/action.ts"
 import { columnDigest } from "../cache/digest.ts"
 import { digestBytes, type Store } from "../cache/store.ts"
-import { encode } from "../schemas/arrow.ts"
+import { encodeParts } from "../schemas/arrow.ts"
 import type { Table } from "../schemas/table.ts"
 
 /** Tables of at most this many bytes stand in the action document. */
@@ -21,11 +21,12 @@ export const columnsOf = ({ columns }: Pick<Table, "columns">): Output["columns"
 export const keepTables = (store: Store, tables: Readonly<Record<string, Table>>): KeptTables => {
   const outputs: Record<string, Output> = {}, inline: Record<string, Uint8Array> = {}
   for (const [port, table] of Object.entries(tables)) {
-    const bytes = encode(table)
-    const small = bytes.length <= inlineLimit
-    const blob = small ? digestBytes(bytes) : store.putBlob(bytes)
-    if (small) inline[blob] = bytes
-    outputs[port] = { table: table.schema.name, rows: table.rows, columns: columnsOf(table), metadata: table.metadata, blob, bytes: bytes.length, kept: small ? "inline" : "blob" }
+    const parts = encodeParts(table)
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0)
+    const small = bytes <= inlineLimit
+    const blob = small ? digestBytes(...parts) : store.putBlob(...parts)
+    if (small) inline[blob] = new Uint8Array(Buffer.concat(parts))
+    outputs[port] = { table: table.schema.name, rows: table.rows, columns: columnsOf(table), metadata: table.metadata, blob, bytes, kept: small ? "inline" : "blob" }
   }
   return { outputs, inline }
 }

@@ -68,7 +68,8 @@ export const plan = (options: { readonly grid: Grid; readonly cache: Cache; read
       const [binding] = node.bindings
       if (stage.embed === undefined || binding === undefined) continue
       const output = outputOf(binding.node, binding.output)
-      if (stage.fit !== undefined) {
+      // what is learned first is in the keys of the rows, which cannot be counted then
+      if (Object.keys(stage.learns).length > 0) {
         embedded += output.rows
         continue
       }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Cache } from "../cache/cache.ts"
-import { decode, encode } from "../schemas/arrow.ts"
+import { readWhole, writeParts } from "../cache/store.ts"
+import { decode, encodeParts } from "../schemas/arrow.ts"
 import { make, type Table, type TableInput, view } from "../schemas/table.ts"
 import type { Command } from "./command.ts"
 import type { Node } from "./expand.ts"
@@ -26,7 +27,7 @@ export const runCommand = (cache: Cache, node: Node, inputs: Readonly<Record<str
       const environment: Record<string, string | undefined> = { ...process.env, OUTCROP_PARAMS: JSON.stringify(params) }
       for (const [port, table] of Object.entries(inputs)) {
         const path = join(scratch, `in-${port}.arrow`)
-        fs.writeFileSync(path, encode(table))
+        writeParts(path, encodeParts(table))
         environment[`OUTCROP_IN_${variable(port)}`] = path
       }
       const outputs = Object.entries(node.implementation.stage.gives).map(([port, schema]) => ({ port, schema, path: join(scratch, `out-${port}.arrow`) }))
@@ -48,8 +49,9 @@ export const runCommand = (cache: Cache, node: Node, inputs: Readonly<Record<str
         if (code !== 0) return settle(Effect.fail(fail(`${command.join(" ")} ended with ${signal ?? `code ${code}`}; its last words:\n${tail(said) || "(nothing)"}`)))
         try {
           const tables = Object.fromEntries(outputs.map(({ path, port, schema }) => {
-            if (!fs.existsSync(path)) throw new Error(`it ended well but wrote no file to OUTCROP_OUT_${variable(port)}`)
-            const given = decode(schema, new Uint8Array(fs.readFileSync(path)), true)
+            const bytes = readWhole(path, (size) => new Uint8Array(size))
+            if (bytes === undefined) throw new Error(`it ended well but wrote no file to OUTCROP_OUT_${variable(port)}`)
+            const given = decode(schema, bytes, true)
             return [port, make(schema, view(given, [...given.columns.keys()]) as unknown as TableInput<typeof schema.columns>)]
           }))
           settle(Effect.succeed({ ...keepTables(cache.store, tables), notices: [], trace: {} }))

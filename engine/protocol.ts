@@ -1,5 +1,6 @@
 /** What the main thread and its workers say to each other. */
 import type { Output, Trace } from "../cache/action.ts"
+import { isVectors } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 
 /** A table handed to a worker: Arrow bytes, or columns whose large arrays are shared memory. */
@@ -12,6 +13,13 @@ export interface InputTable {
   readonly metadata?: Readonly<Record<string, string>>
   /** Columns the stage reads; it sees no others. */
   readonly read: ReadonlyArray<string>
+}
+
+/** Bytes of a table's large arrays, wherever they lie. */
+export const sizeOf = ({ bytes, columns }: Pick<InputTable, "bytes" | "columns">): number => {
+  let sum = bytes?.byteLength ?? 0
+  for (const { column } of columns?.values() ?? []) sum += isVectors(column) ? column.values.byteLength : ArrayBuffer.isView(column) ? column.byteLength : 0
+  return sum
 }
 
 export interface Member {

@@ -17,6 +17,12 @@ const rowsUnique = (ids: ReadonlyArray<string>) => {
 }
 const same = (a: ReadonlyArray<string>, b: ReadonlyArray<string>) => a === b || (a.length === b.length && a.every((id, i) => id === b[i]))
 
+/** A table cut to the columns that a stage reads and those that rows are chosen by: others are neither decoded nor copied. */
+export const columnsOf = (table: Table, read: ReadonlyArray<string>): Table => {
+  const names = new Set([...read, "sample_id", ...(table.schema.name === "split" ? ["split"] : [])])
+  return { ...table, columns: new Map([...table.columns].filter(([name]) => names.has(name))) }
+}
+
 /** Tables joined on sample_id. Tables with several rows a sample (views) keep all rows of the samples left. */
 export const join = (tables: Readonly<Record<string, Table>>): { readonly tables: Readonly<Record<string, Table>>; readonly dropped: ReadonlyArray<string> } => {
   const keyed = Object.entries(tables).flatMap(([port, table]) => {
@@ -68,6 +74,6 @@ const ownCopy = (column: Column): Column => {
 export const inputsOf = (tables: Readonly<Record<string, Table>>, read: Readonly<Record<string, ReadonlyArray<string>>>): ErasedInputs =>
   Object.fromEntries(Object.entries(tables).map(([port, table]) => {
     const names = new Set(read[port])
-    const own = new Map(Array.from(table.columns).flatMap(([name, { column, kind }]) => names.has(name) ? [[name, { kind, column: ownCopy(column) }] as const] : []))
+    const own = new Map(Array.from(table.columns).flatMap(([name, own]) => names.has(name) ? [[name, { kind: own.kind, column: ownCopy(own.column) }] as const] : []))
     return [port, view({ ...table, columns: own }, read[port]!)]
   }))

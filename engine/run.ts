@@ -16,10 +16,11 @@ import { embedder, type RowCounts } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
 import { columnsRead } from "./key.ts"
 import { lookup, type Missing } from "./lookup.ts"
+import { Pending, siblingsAtOnce } from "./pending.ts"
 import { discardDamagedPixels } from "./pixels.ts"
 import { Pool, WorkFailed } from "./pool.ts"
 import { runCommand } from "./process.ts"
-import type { InputTable, Job, MemberResult } from "./protocol.ts"
+import { type InputTable, type Job, type MemberResult, sizeOf } from "./protocol.ts"
 import { actionOf } from "./record.ts"
 import { LostOutput, Tables } from "./tables.ts"
 
@@ -67,7 +68,7 @@ export interface RunResult {
 /** What a node gave: an action just made, or an entry of the index. */
 type Made = { readonly outputs: Readonly<Record<string, Output>> }
 
-interface Pending {
+interface Work {
   readonly node: Node
   readonly missing: Missing
   readonly group: string | undefined
@@ -103,8 +104,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   const outputOf = (node: number, output: string): Output => outputs[node]!.outputs[output]!
 
   const ready: Array<number> = nodes.flatMap((node) => waiting[node.index] === 0 ? [node.index] : [])
-  /** Missing nodes, one list a stage, so that upstream stages go first and siblings gather. */
-  const pending: Array<Array<Pending>> = grid.stages.map(() => [])
+  const pending = new Pending<Work>(grid.stages.length)
   const restoring = new Set<number>()
   /** Nodes that found pixels gone and are tried once more. */
   const regained = new Set<number>()
@@ -166,7 +166,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     const found = find(node, outputOf, force.has(node.stage) || restoring.has(node.index))
     if (found.done === "never") return failNode(node, found.message)
     if (!found.done) {
-      pending[rank.get(node.stage)!]!.push({ node, missing: found, group: groupOf(node, found) })
+      pending.add(rank.get(node.stage)!, { node, missing: found, group: groupOf(node, found) })
       return
     }
     const { entry } = found
@@ -189,13 +189,14 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   })
   yield* Effect.addFinalizer(() => Effect.sync(enterActions))
 
-  const record = ({ missing, node }: Pending, result: MemberResult, started: string, seconds: number) => {
+  const record = ({ missing, node }: Work, result: MemberResult, started: string, seconds: number) => {
     const action = actionOf(node, missing, result, started, seconds)
     store.putDocument("actions", action.key, JSON.stringify(action))
     unindexed.push(action)
     // an ingest result is found through its trace, which only the index has: it is entered at once
     if (unindexed.length >= 256 || missing.staticKey !== undefined) enterActions()
-    for (const [blob, bytes] of Object.entries(result.inline)) tables.hold(blob, { bytes }, bytes.length)
+    // what nobody reads next need not be held: the tables of a large grid's leaves would fill memory
+    if (dependents[node.index]!.length > 0) for (const [blob, bytes] of Object.entries(result.inline)) tables.hold(blob, { bytes }, bytes.length)
     keys[node.index] = action.key
     outputs[node.index] = action
     if (result.notices.length > 0) notices.set(node.index, result.notices)
@@ -220,10 +221,10 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     return inputs
   }
 
-  const finished = yield* Queue.unbounded<{ readonly work: ReadonlyArray<Pending>; readonly exit: Exit.Exit<ReadonlyArray<MemberResult>, WorkFailed>; readonly started: string; readonly seconds: number }>()
+  const finished = yield* Queue.unbounded<{ readonly work: ReadonlyArray<Work>; readonly exit: Exit.Exit<ReadonlyArray<MemberResult>, WorkFailed>; readonly started: string; readonly seconds: number }>()
   const fibers = yield* FiberSet.make<void>()
 
-  const start = (work: ReadonlyArray<Pending>, effect: Effect.Effect<ReadonlyArray<MemberResult>, WorkFailed>) => {
+  const start = (work: ReadonlyArray<Work>, effect: Effect.Effect<ReadonlyArray<MemberResult>, WorkFailed>) => {
     inFlight++
     const started = new Date().toISOString(), begin = performance.now()
     onEvent({ type: "started", nodes: work.map(({ node }) => node) })
@@ -232,9 +233,9 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
 
   const dispatch = Effect.fnUntraced(function*() {
     while (inFlight < jobs && !stopped) {
-      const list = pending.find((candidates) => candidates.length > 0)
-      if (list === undefined) return
-      const first = list.shift()!
+      const next = pending.next()
+      if (next === undefined) return
+      const first = next.item
       const inputs = inputsOf(first.node)
       if (inputs === undefined) continue
       const { implementation } = first.node
@@ -266,19 +267,14 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
         continue
       }
       const together = [first], members = [member(first.node, inputs)]
-      if (first.group !== undefined) {
-        for (let i = 0; i < list.length && together.length < stage.siblings!.most;) {
-          const other = list[i]!
-          if (other.group !== first.group) {
-            i++
-            continue
-          }
-          list.splice(i, 1)
-          const own = inputsOf(other.node)
-          if (own === undefined) continue
-          together.push(other)
-          members.push(member(other.node, own))
-        }
+      const most = siblingsAtOnce(stage.siblings?.most ?? 1, Object.values(inputs).reduce((sum, input) => sum + sizeOf(input), 0))
+      while (together.length < most) {
+        const other = next.sibling()
+        if (other === undefined) break
+        const own = inputsOf(other.node)
+        if (own === undefined) continue
+        together.push(other)
+        members.push(member(other.node, own))
       }
       const whole = Effect.map(call({ ...job, task: "node", members, learned: {} }, progress), ({ results }) => results)
       yield* start(together, whole)
@@ -300,7 +296,7 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     }
     // one bad sibling must not take the others down: each is tried alone
     if (work.length > 1) {
-      for (const each of work) pending[rank.get(each.node.stage)!]!.unshift({ ...each, group: undefined })
+      for (const each of work) pending.again(rank.get(each.node.stage)!, { ...each, group: undefined })
       return
     }
     const { node } = work[0]!

@@ -7,10 +7,14 @@ import { decode } from "../schemas/arrow.ts"
 import type { ColumnTypes } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 import { tableSchemas } from "../schemas/tables.ts"
+import { collectGarbage } from "./garbage.ts"
 import type { InputTable } from "./protocol.ts"
 
 /** An output that an action promises is gone or damaged: it has to be made again. */
 export class LostOutput extends Error {}
+
+/** Evicted tables of this size are collected at once. */
+const garbageBytes = 1 << 27
 
 type Content = Pick<InputTable, "bytes" | "columns">
 
@@ -29,13 +33,21 @@ export class Tables {
   /** Holds a table that was just made, so that it need not be read back. */
   hold(blob: string, content: Content, bytes: number): void {
     if (this.#held.has(blob)) return
+    this.#makeRoom(bytes)
     this.#held.set(blob, { content, bytes })
     this.#bytes += bytes
-    for (const [oldest, { bytes }] of this.#held) {
-      if (this.#bytes <= this.#budget || oldest === blob) break
+  }
+
+  /** Lets go of the tables used longest ago, before memory is taken for another. */
+  #makeRoom(bytes: number): void {
+    let freed = 0
+    for (const [oldest, { bytes: own }] of this.#held) {
+      if (this.#bytes + bytes <= this.#budget) break
       this.#held.delete(oldest)
-      this.#bytes -= bytes
+      this.#bytes -= own
+      freed += own
     }
+    if (freed > garbageBytes) collectGarbage()
   }
 
   /** Whether an output is where its action says, without reading it. */
@@ -61,6 +73,7 @@ export class Tables {
       if (bytes === undefined) throw new LostOutput(output.blob)
       return { bytes }
     }
+    this.#makeRoom(output.bytes)
     let bytes: Uint8Array | undefined
     try {
       bytes = store.blob(output.blob)

@@ -1,4 +1,5 @@
 /** A worker thread: loads a closure, runs its stage on the tables it is handed, checks and keeps what comes out. */
+import { memoryUsage } from "node:process"
 import { parentPort } from "node:worker_threads"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -11,27 +12,45 @@ import { type InvalidTable, make, type Table, type TableSchema, take } from "../
 import { Backend, type ErasedInputs, type ErasedOutputs, type FileError, Files, Report, type Stage, type StageError } from "../stages/stage.ts"
 import { tableSchemas } from "../schemas/tables.ts"
 import { makeFiles } from "./files.ts"
+import { collectGarbage } from "./garbage.ts"
 import { keepTables } from "./output.ts"
 import { loadStage } from "./loader.ts"
-import type { FromWorker, InputTable, Job, Member, MemberResult } from "./protocol.ts"
-import { fittingRows, inputsOf, join } from "./rows.ts"
+import { type FromWorker, type InputTable, type Job, type Member, type MemberResult, sizeOf } from "./protocol.ts"
+import { columnsOf, fittingRows, inputsOf, join } from "./rows.ts"
 
 const stages = new Map<string, Promise<Stage>>()
 let cache: Cache | undefined
-const tables = new Map<string, Table>()
-const mostTables = 64
+/** Decoded tables, the one used last at the end; many nodes of a grid read the same. */
+const tables = new Map<string, { readonly table: Table; readonly bytes: number }>()
+/** Bytes of tables to hold on to between jobs, by their Arrow form, and how many of them. */
+const mostBytes = 1 << 27, mostTables = 64
+/** Progress is told at most this often: a stage has no clock, and may count faster than anybody reads. */
+const progressMilliseconds = 100
+/** Garbage of this size is collected after a job: an idle thread would sit on it. */
+const garbageBytes = 1 << 27
 
 const tableOf = (input: InputTable): Table => {
-  let table = tables.get(input.blob)
-  if (table === undefined) {
-    const schema = tableSchemas[input.table]!
-    table = input.columns !== undefined ?
+  const known = tables.get(input.blob)
+  tables.delete(input.blob)
+  const schema = tableSchemas[input.table]!
+  const held = known ?? {
+    table: input.columns !== undefined ?
       { schema, rows: lengthOf(input.columns.get("sample_id")!.column), columns: input.columns, metadata: input.metadata ?? {} } :
-      decode(schema, input.bytes!, true)
-  } else tables.delete(input.blob)
-  tables.set(input.blob, table)
-  if (tables.size > mostTables) tables.delete(tables.keys().next().value!)
-  return table
+      decode(schema, input.bytes!, true),
+    bytes: sizeOf(input)
+  }
+  tables.set(input.blob, held)
+  return held.table
+}
+/** Lets go of the tables that were used longest ago. */
+const forgetTables = () => {
+  let bytes = 0
+  for (const held of tables.values()) bytes += held.bytes
+  for (const [blob, held] of tables) {
+    if (bytes <= mostBytes && tables.size <= mostTables) break
+    tables.delete(blob)
+    bytes -= held.bytes
+  }
 }
 
 /** A violation of a table's schema, in the words of the stage that made it. */
@@ -57,6 +76,7 @@ const run = async (job: Job): Promise<FromWorker> => {
   cache ??= openCache(job.cacheRoot)
   const { index, store } = cache
   const notices: Array<string> = []
+  let told = -Infinity
   const trace: Record<string, string> = {}
   const services = Layer.mergeAll(
     Layer.succeed(Files, makeFiles({
@@ -69,7 +89,12 @@ const run = async (job: Job): Promise<FromWorker> => {
     })),
     Layer.succeed(Report, {
       notice: (text) => Effect.sync(() => void notices.push(text)),
-      progress: (done, total) => Effect.sync(() => post({ type: "progress", done, total }))
+      progress: (done, total) => Effect.sync(() => {
+        const now = performance.now()
+        if (done < total && now - told < progressMilliseconds) return
+        told = now
+        post({ type: "progress", done, total })
+      })
     }),
     Layer.succeed(Backend, { name: job.backend ?? "" })
   )
@@ -83,7 +108,7 @@ const run = async (job: Job): Promise<FromWorker> => {
 
   const prepared = job.members.map((member) => {
     const read = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, input.read]))
-    const given = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, tableOf(input)]))
+    const given = Object.fromEntries(Object.entries(member.inputs).map(([port, input]) => [port, columnsOf(tableOf(input), input.read)]))
     // an embed job's rows are those of the samples as they were handed over, whether or not other ports have them
     const joined = job.rows === undefined ? join(given) : { tables: Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.schema.name === "samples" ? take(table, job.rows!) : table])), dropped: [] }
     notices.push(...joined.dropped)
@@ -145,11 +170,22 @@ const applied = (stage: Stage, learned: Readonly<Record<string, Table>>, inputs:
   return stage.run !== undefined ? stage.run(inputs, parameters) : stage.apply!(learnedOf(learned), inputs, parameters)
 }
 
+/** After a job of so many bytes: what it left in memory goes before the next one takes its own. */
+const tidy = (used: number) => {
+  forgetTables()
+  if (used > garbageBytes || memoryUsage().arrayBuffers > garbageBytes) collectGarbage()
+}
+const usedBy = ({ members }: Job) => members.reduce((sum, { inputs }) => sum + Object.values(inputs).reduce((bytes, input) => bytes + sizeOf(input), 0), 0)
+
 const post = (message: FromWorker) => parentPort!.postMessage(message)
 parentPort!.on("message", (job: Job) => {
+  const used = usedBy(job)
   run(job).then(post, (cause: unknown) => {
     const expected = cause instanceof Expected
     const system = typeof cause === "object" && cause !== null && "_tag" in cause
     post({ type: "failed", expected: expected || system, lostPixels: expected && cause.lostPixels, message: expected || system ? (cause as Error).message : cause instanceof Error ? cause.stack ?? cause.message : String(cause) })
+  }).finally(() => {
+    // in a turn of its own, when nothing refers to the job any more
+    setImmediate(tidy, used)
   })
 })

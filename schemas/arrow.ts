@@ -1,5 +1,5 @@
 /**
- * Tables as Apache Arrow IPC files, which pyarrow, DuckDB, polars or R open. Large numeric columns are read without a copy.
+ * Tables as Apache Arrow IPC files, which pyarrow, DuckDB, polars or R open. Large numeric columns are written and read without a copy.
  * Arrow's own schema metadata holds the table's name under `outcrop.table`, and the table's metadata under its own names.
  */
 import {
@@ -13,7 +13,6 @@ import {
   List,
   makeData,
   RecordBatch,
-  RecordBatchFileWriter,
   Schema,
   Struct,
   tableFromIPC,
@@ -21,6 +20,7 @@ import {
   Utf8,
   type Vector
 } from "apache-arrow"
+import { partsOf } from "./arrow-writer.ts"
 import { type Asset, type Column, type ColumnKind, type ColumnTypes, openKinds } from "./column.ts"
 import { InvalidTable, type Table, type TableSchema, validate } from "./table.ts"
 
@@ -34,26 +34,49 @@ const assetType = new Struct([
 ])
 const listOf = <T extends DataType>(type: T) => new List(new Field("item", type))
 
-const encoder = new TextEncoder()
+const encoder = new TextEncoder(), decoder = new TextDecoder()
+/** Rows whose texts are joined to one string at a time: all of a large table would be longer than strings can be. */
+const textRows = 1 << 16
+/** Offsets of texts are int32. */
+const mostTextBytes = 2 ** 31 - 1
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
 
 const textData = (values: ReadonlyArray<string | null>): ArrowData<Utf8> => {
   const offsets = new Int32Array(values.length + 1)
   const valid = new Uint8Array(Math.ceil(values.length / 8))
-  let nulls = 0
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!
-    if (value === null) nulls++
-    else valid[i >> 3]! |= 1 << (i & 7)
+  const parts: Array<Uint8Array> = []
+  let nulls = 0, at = 0
+  for (let from = 0; from < values.length; from += textRows) {
+    const to = Math.min(values.length, from + textRows)
+    let text = ""
+    for (let i = from; i < to; i++) {
+      const value = values[i]!
+      if (value === null) nulls++
+      else {
+        valid[i >> 3]! |= 1 << (i & 7)
+        text += value
+      }
+    }
+    const whole = encoder.encode(text), ascii = whole.length === text.length
+    if (ascii) parts.push(whole)
+    for (let i = from; i < to; i++) {
+      const value = values[i] ?? "", part = ascii ? undefined : encoder.encode(value)
+      if (part !== undefined) parts.push(part)
+      at += part?.length ?? value.length
+      if (at > mostTextBytes) throw new RangeError(`the texts of a column take more than 2 GiB at row ${i} of ${values.length}: shorten them, or split the collection`)
+      offsets[i + 1] = at
+    }
   }
-  const joined = encoder.encode(values.map((value) => value ?? "").join(""))
-  let at = 0
-  const ascii = joined.length === values.reduce((sum, value) => sum + (value === null ? 0 : value.length), 0)
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? ""
-    at += ascii ? value.length : encoder.encode(value).length
-    offsets[i + 1] = at
-  }
-  return makeData({ type: utf8, length: values.length, nullCount: nulls, ...(nulls > 0 ? { nullBitmap: valid } : {}), valueOffsets: offsets, data: joined })
+  return makeData({ type: utf8, length: values.length, nullCount: nulls, ...(nulls > 0 ? { nullBitmap: valid } : {}), valueOffsets: offsets, data: joined(parts) })
 }
 
 /** Numbers with NaN as null. */
@@ -136,19 +159,21 @@ const columnData = (kind: ColumnKind, column: Column): ArrowData => {
   }
 }
 
-/** The Arrow IPC file of a table: one record batch, the same bytes for the same table. */
-export const encode = (table: Table): Uint8Array => {
+/**
+ * The Arrow IPC file of a table: one record batch, the same bytes for the same table. It comes in parts, of which the large ones are views of
+ * the table's own arrays, so that a table of some GB is not held twice while it is written.
+ */
+export const encodeParts = (table: Table): ReadonlyArray<Uint8Array> => {
   const data = Array.from(table.columns, ([name, { kind, column }]) => [name, columnData(kind, column)] as const)
   const metadata = new Map([["outcrop.table", table.schema.name], ...Object.entries(table.metadata).toSorted(([a], [b]) => a < b ? -1 : 1)])
   const fields = data.map(([name, { type }]) => new Field(name, type, true))
   const schema = new Schema(fields, metadata)
   const children = data.map(([, child]) => child)
-  const batch = new RecordBatch(schema, makeData({ type: new Struct(fields), length: table.rows, nullCount: 0, children }))
-  const writer = new RecordBatchFileWriter()
-  writer.write(batch)
-  writer.finish()
-  return writer.toUint8Array(true)
+  return partsOf(new RecordBatch(schema, makeData({ type: new Struct(fields), length: table.rows, nullCount: 0, children })))
 }
+
+/** The Arrow IPC file of a table in one piece. */
+export const encode = (table: Table): Uint8Array => joined(encodeParts(table))
 
 type AnyVector = Vector<DataType>
 const rowsOf = <A>(vector: AnyVector, read: (value: unknown) => A): Array<A> => {
@@ -193,6 +218,27 @@ const vectorsOf = (vector: AnyVector): ColumnTypes["vectors"] => {
 }
 
 const textOf = (value: unknown): string | null => value === null || value === undefined ? null : String(value)
+
+/** Texts of a column. Those without null in plain UTF-8 are decoded some thousand at a time, and equal neighbours share one string. */
+const textsOf = (vector: AnyVector): Array<string | null> => {
+  if (!(vector.type instanceof Utf8)) return rowsOf(vector, textOf)
+  const out: Array<string | null> = []
+  for (const { length, nullCount, valueOffsets: offsets, values } of vector.data as ReadonlyArray<ArrowData<Utf8>>) {
+    if (nullCount > 0) return rowsOf(vector, textOf)
+    let last = ""
+    for (let from = 0; from < length; from += textRows) {
+      const to = Math.min(length, from + textRows), begin = offsets[from]!
+      const text = decoder.decode(values.subarray(begin, offsets[to]!))
+      const ascii = text.length === offsets[to]! - begin
+      for (let i = from; i < to; i++) {
+        const value = ascii ? text.slice(offsets[i]! - begin, offsets[i + 1]! - begin) : decoder.decode(values.subarray(offsets[i]!, offsets[i + 1]!))
+        if (value !== last) last = value
+        out.push(last)
+      }
+    }
+  }
+  return out
+}
 const assetOf = (value: unknown): Asset => {
   const { band, path, digest, index, gsd } = value as Record<keyof Asset, unknown>
   return { band: String(band), path: String(path), digest: String(digest), index: Number(index), gsd: numberOf(gsd) }
@@ -202,7 +248,7 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
   switch (kind) {
     case "text":
     case "optionalText":
-      return rowsOf(vector, textOf) as ColumnTypes["optionalText"]
+      return textsOf(vector)
     case "texts":
       return rowsOf(vector, (value) => itemsOf(value).map(String))
     case "number":
@@ -227,24 +273,44 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
 const openKindOf = (type: DataType): (typeof openKinds)[number] | undefined =>
   type instanceof FixedSizeList || type instanceof List ? "vectors" : DataType.isInt(type) || (DataType.isDictionary(type) && DataType.isInt(type.dictionary)) ? "integer" : DataType.isFloat(type) ? "float" : undefined
 
+/** A column that is decoded when it is first read: of a wide table most stages read one or two. */
+class Decoded {
+  readonly kind: ColumnKind
+  readonly #of: () => Column
+  #column: Column | undefined
+
+  constructor(kind: ColumnKind, of: () => Column) {
+    this.kind = kind
+    this.#of = of
+  }
+
+  get column(): Column {
+    return this.#column ??= this.#of()
+  }
+}
+
 /**
  * Reads an Arrow IPC file (or stream) as a table of the given schema, also one that another program wrote: any chunking, dictionaries and
  * integer or float widths. Columns the schema does not know are open columns, or an error where the table has none.
- * Throws `InvalidTable`. `trusted` skips the checks, for bytes that were checked when they were written.
+ * Throws `InvalidTable`. `trusted` is for bytes that were checked when they were written: it skips the checks, and decodes a column when
+ * it is first read.
  */
 export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false): Table => {
   const fail = (column: string, message: string): never => {
     throw new InvalidTable({ table: schema.name, column, row: -1, message })
   }
   const arrow = tableFromIPC(bytes)
-  const columns = new Map<string, { kind: ColumnKind; column: Column }>()
+  const columns = new Map<string, { readonly kind: ColumnKind; readonly column: Column }>()
   const present = new Map(arrow.schema.fields.map((field) => [field.name, field.type as DataType]))
   const read = (name: string, kind: ColumnKind) => {
-    try {
-      columns.set(name, { kind, column: columnOf(kind, arrow.getChild(name) as unknown as AnyVector) })
-    } catch (cause) {
-      fail(name, `not readable as ${kind}: ${cause instanceof Error ? cause.message : String(cause)}`)
+    const of = (): Column => {
+      try {
+        return columnOf(kind, arrow.getChild(name) as unknown as AnyVector)
+      } catch (cause) {
+        return fail(name, `not readable as ${kind}: ${cause instanceof Error ? cause.message : String(cause)}`)
+      }
     }
+    columns.set(name, trusted ? new Decoded(kind, of) : { kind, column: of() })
   }
   for (const [name, spec] of Object.entries(schema.columns)) {
     if (present.has(name)) read(name, spec.kind)

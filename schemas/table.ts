@@ -199,8 +199,8 @@ export const validate = (checked: Table): void => {
       }
     }
   }
-  if (checked.schema.key.length > 0) {
-    const keys = checked.schema.key.map((name) => checked.columns.get(name)!.column as ReadonlyArray<string>)
+  if (checked.schema.key.length > 0 && !ascending(checked)) {
+    const keys = keysOf(checked)
     const seen = new Set<string>()
     for (let i = 0; i < checked.rows; i++) {
       const key = keys.length === 1 ? keys[0]![i]! : keys.map((column) => column[i]).join("\0")
@@ -224,20 +224,27 @@ export const compareText = (a: string, b: string): number => {
   return a.length - b.length
 }
 
-const sortRows = (unsorted: Table): Table => {
-  const keys = unsorted.schema.key.map((name) => unsorted.columns.get(name)!.column as ReadonlyArray<string>)
-  if (keys.length === 0) return unsorted
-  const compare = (i: number, j: number): number => {
-    for (const column of keys) {
-      const c = compareText(column[i]!, column[j]!)
-      if (c !== 0) return c
-    }
-    return 0
+const keysOf = ({ columns, schema }: Table) => schema.key.map((name) => columns.get(name)!.column as ReadonlyArray<string>)
+
+/** Compares two rows by the columns of the key. */
+const rowOrder = (keys: ReadonlyArray<ReadonlyArray<string>>) => (i: number, j: number): number => {
+  for (const column of keys) {
+    const c = compareText(column[i]!, column[j]!)
+    if (c !== 0) return c
   }
-  let sorted = true
-  for (let i = 1; i < unsorted.rows && sorted; i++) sorted = compare(i - 1, i) < 0
-  if (sorted) return unsorted
-  return take(unsorted, Int32Array.from({ length: unsorted.rows }, (_, i) => i).toSorted(compare))
+  return 0
+}
+
+/** Whether each row's key is above that of the row before: then rows are in order, and no key stands twice. */
+const ascending = (table: Table): boolean => {
+  const compare = rowOrder(keysOf(table))
+  for (let i = 1; i < table.rows; i++) if (compare(i - 1, i) >= 0) return false
+  return true
+}
+
+const sortRows = (unsorted: Table): Table => {
+  if (unsorted.schema.key.length === 0 || ascending(unsorted)) return unsorted
+  return take(unsorted, Int32Array.from({ length: unsorted.rows }, (_, i) => i).toSorted(rowOrder(keysOf(unsorted))))
 }
 
 /** The given rows of a table, in that order; a copy. */

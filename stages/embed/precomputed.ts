@@ -14,11 +14,53 @@ const With = Schema.Struct({
 })
 type With = typeof With.Type
 
-/** Vectors as they lie in a file, with the ids beside them where it has some. */
+/** Vectors of a file, row after row, in memory of our own; with the ids beside them where it has some. */
 interface Found {
   readonly rows: number
-  readonly vector: (row: number) => ArrayLike<number>
+  readonly width: number
+  readonly values: Float32Array
   readonly ids: ReadonlyArray<string> | undefined
+}
+
+/**
+ * The values of all parts one after another. Parts that lie in one buffer, in order, are moved together within it: the vectors of a large
+ * file are then in memory once. What becomes float32 or moves never gets past where it came from.
+ */
+const together = (parts: ReadonlyArray<Float32Array | Float64Array>): Float32Array => {
+  const [first] = parts
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const inOrder = parts.every((part, i) => i === 0 || (part.buffer === parts[i - 1]!.buffer && part.byteOffset >= parts[i - 1]!.byteOffset + parts[i - 1]!.byteLength))
+  const values = first !== undefined && inOrder ? new Float32Array(first.buffer, first.byteOffset, length) : new Float32Array(length)
+  let at = 0
+  for (const part of parts) {
+    if (part instanceof Float32Array) values.set(part, at)
+    else for (let i = 0; i < part.length; i++) values[at + i] = part[i]!
+    at += part.length
+  }
+  return values
+}
+
+/** Puts row `rows[i]` at i for all i, in place; every row is asked for at most once. Returns the rows asked for. */
+const arranged = (values: Float32Array, width: number, rows: Int32Array): Float32Array => {
+  const asked = new Uint8Array(width === 0 ? 0 : values.length / width), done = new Uint8Array(rows.length), aside = new Float32Array(width)
+  for (const row of rows) asked[row] = 1
+  const follow = (first: number) => {
+    for (let to = first; to < rows.length && done[to] === 0;) {
+      const from = rows[to]!
+      done[to] = 1
+      if (from === first) values.set(aside, to * width)
+      else values.copyWithin(to * width, from * width, (from + 1) * width)
+      to = from
+    }
+  }
+  // chains begin at a place that nobody asks for; what is left are circles, of which one row is put aside
+  for (let row = 0; row < rows.length; row++) if (asked[row] === 0) follow(row)
+  for (let row = 0; row < rows.length; row++) {
+    if (done[row] === 1) continue
+    aside.set(values.subarray(row * width, (row + 1) * width))
+    follow(row)
+  }
+  return values.subarray(0, rows.length * width)
 }
 
 /**
@@ -37,57 +79,85 @@ const readNpy = (bytes: Uint8Array): Found => {
   if (!/'fortran_order':\s*False/.test(header)) throw new Error("its columns come first; save it with numpy.ascontiguousarray")
   if (shape?.length !== 2) throw new Error(`its shape is (${shape?.join(", ") ?? "?"}) where (rows, width) is expected`)
   const rows = shape[0]!, width = shape[1]!
-  const size = kind === "<f4" ? 4 : 8
-  if (bytes.byteLength - end < rows * width * size) throw new Error(`it ends after ${bytes.byteLength - end} of ${rows * width * size} bytes of values`)
-  const body = bytes.slice(end, end + rows * width * size).buffer
-  const values = kind === "<f4" ? new Float32Array(body) : new Float64Array(body)
-  return { rows, vector: (row) => values.subarray(row * width, (row + 1) * width), ids: undefined }
+  const each = kind === "<f4" ? 4 : 8, size = rows * width * each
+  if (bytes.byteLength - end < size) throw new Error(`it ends after ${bytes.byteLength - end} of ${size} bytes of values`)
+  // NumPy aligns the values; other writers may not
+  const { buffer, byteOffset } = (bytes.byteOffset + end) % each === 0 ? bytes.subarray(end) : bytes.slice(end, end + size)
+  const values = each === 4 ? new Float32Array(buffer, byteOffset, rows * width) : new Float64Array(buffer, byteOffset, rows * width)
+  return { rows, width, values: together([values]), ids: undefined }
 }
 
-const isNumbers = (value: unknown): value is ArrayLike<number> =>
-  value instanceof Float32Array || value instanceof Float64Array || (Array.isArray(value) && value.every((entry) => typeof entry === "number"))
-
-/** Found rows of a table whose cells are read one by one. Throws where a cell is no vector of numbers or no id. */
-const cells = (rows: number, vector: (row: number) => unknown, id: ((row: number) => unknown) | undefined, { column, idColumn }: With): Found => ({
-  rows,
-  vector: (row) => {
-    const value = vector(row)
-    if (!isNumbers(value)) throw new Error(`row ${row} of its column ${column} is no list of floats`)
-    return value
-  },
-  ids: id === undefined ? undefined : Array.from({ length: rows }, (_, row) => {
+/** The ids of a table that are read one by one. Throws where a cell is none. */
+const idsOf = (rows: number, id: (row: number) => unknown, { idColumn }: With): Array<string> =>
+  Array.from({ length: rows }, (_, row) => {
     const value = id(row)
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") throw new Error(`row ${row} of its column ${idColumn} is no id`)
     return String(value)
   })
-})
 
 const lacks = (column: string, columns: ReadonlyArray<string>) => new Error(`it has no column ${column}; it has ${columns.join(", ")}`)
+const otherWidth = (row: number, own: number, width: number) => new Error(`row ${row} has ${own} values where row 0 has ${width}`)
+
+/** Rows of a Parquet file that are decoded at a time: their values stand as objects until they are copied. */
+const parquetRows = 1 << 14
 
 const readParquet = async (bytes: Uint8Array, p: With): Promise<Found> => {
-  const { parquetMetadata, parquetReadObjects, parquetSchema } = await import("hyparquet")
-  const file = new Uint8Array(bytes).buffer
-  const columns = parquetSchema(parquetMetadata(file)).children.map(({ element }) => element.name)
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet")
+  const slice = (from: number, to = bytes.byteLength): ArrayBuffer => {
+    const part = new ArrayBuffer(to - from)
+    new Uint8Array(part).set(bytes.subarray(from, to))
+    return part
+  }
+  const file = { byteLength: bytes.byteLength, slice }
+  const metadata = await parquetMetadataAsync(file)
+  const columns = parquetSchema(metadata).children.map(({ element }) => element.name)
   const asked = p.by === "id" ? [p.idColumn, p.column] : [p.column]
   for (const column of asked) if (!columns.includes(column)) throw lacks(column, columns)
-  const table = await parquetReadObjects({ file, columns: asked })
-  return cells(table.length, (row) => table[row]![p.column], p.by === "id" ? (row) => table[row]![p.idColumn] : undefined, p)
+  const rows = Number(metadata.num_rows), ids: Array<string> = []
+  let width = 0, values = new Float32Array(0)
+  for (let from = 0; from < rows; from += parquetRows) {
+    const part = await parquetReadObjects({ file, metadata, columns: asked, rowStart: from, rowEnd: Math.min(rows, from + parquetRows) })
+    for (const [i, row] of part.entries()) {
+      const vector: unknown = row[p.column]
+      if (!isNumbers(vector)) throw new Error(`row ${from + i} of its column ${p.column} is no list of floats`)
+      if (from + i === 0) {
+        width = vector.length
+        values = new Float32Array(rows * width)
+      }
+      if (vector.length !== width) throw otherWidth(from + i, vector.length, width)
+      values.set(vector, (from + i) * width)
+    }
+    if (p.by === "id") ids.push(...idsOf(part.length, (row) => part[row]![p.idColumn], p))
+  }
+  return { rows, width, values, ids: p.by === "id" ? ids : undefined }
 }
+const isNumbers = (value: unknown): value is ArrayLike<number> =>
+  value instanceof Float32Array || value instanceof Float64Array || (Array.isArray(value) && value.every((entry) => typeof entry === "number"))
 
 const readArrow = async (bytes: Uint8Array, p: With): Promise<Found> => {
-  const { tableFromIPC, Vector } = await import("apache-arrow")
-  const table = tableFromIPC(bytes)
+  const { DataType, tableFromIPC } = await import("apache-arrow")
+  const table = tableFromIPC(bytes), rows = table.numRows
   const columnOf = (name: string) => {
     const found = table.getChild(name)
     if (found === null) throw lacks(name, table.schema.fields.map((field) => field.name))
     return found
   }
-  const vectors = columnOf(p.column), ids = p.by === "id" ? columnOf(p.idColumn) : undefined
-  const vector = (row: number): unknown => {
-    const value: unknown = vectors.get(row)
-    return value instanceof Vector ? value.toArray() : value
-  }
-  return cells(table.numRows, vector, ids === undefined ? undefined : (row) => ids.get(row), p)
+  const column = columnOf(p.column), type: unknown = column.type
+  // ids stand between the batches of vectors, which are moved together
+  const ids = p.by === "id" ? columnOf(p.idColumn) : undefined, read = ids === undefined ? undefined : idsOf(rows, (row) => ids.get(row), p)
+  let width: number | undefined, row = 0
+  const parts = column.data.filter(({ length }) => length > 0).map((chunk) => {
+    const child = chunk.children[0], values: unknown = child?.values
+    if (!(DataType.isList(type) || DataType.isFixedSizeList(type)) || !(values instanceof Float32Array || values instanceof Float64Array)) throw new Error(`its column ${p.column} is ${String(type)} where lists of float or double are expected`)
+    if (chunk.nullCount > 0 || child!.nullCount > 0) throw new Error(`its column ${p.column} has missing values among the rows ${row} to ${row + chunk.length - 1}`)
+    const fixed = DataType.isFixedSizeList(type) ? type.listSize : undefined, offsets = chunk.valueOffsets as Int32Array
+    const begin = (i: number) => fixed === undefined ? offsets[i]! : i * fixed
+    width ??= begin(1) - begin(0)
+    for (let i = 0; i < chunk.length; i++) if (begin(i + 1) - begin(i) !== width) throw otherWidth(row + i, begin(i + 1) - begin(i), width)
+    row += chunk.length
+    return values.subarray(begin(0), begin(chunk.length))
+  })
+  return { rows, width: width ?? 0, values: together(parts), ids: read }
 }
 
 const unreadable = (file: string) => (cause: unknown) =>
@@ -118,7 +188,7 @@ const rowsFor = Effect.fn("embed/precomputed.rows")(function*(samples: ReadonlyA
   if (by === "order") {
     if (rows !== samples.length) return yield* fail(`${file} has ${rows} rows where there are ${samples.length} samples: by order they must be as many`)
     yield* Stage.notice(`${file} was joined by order: its row i is the i-th of ${rows} samples in the order of their ids`)
-    return samples.map((_, row) => row)
+    return Int32Array.from(samples.keys())
   }
   if (ids === undefined) return yield* fail(`${file} holds no ids: name a text file of them in "ids", or say "by: order"`)
   const rowOf = new Map<string, number>()
@@ -131,12 +201,13 @@ const rowsFor = Effect.fn("embed/precomputed.rows")(function*(samples: ReadonlyA
     return yield* fail(`${file} has no vector for ${missing.length} of ${samples.length} samples: ${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", ..." : ""}`)
   }
   if (rows > samples.length) yield* Stage.notice(`${rows - samples.length} of ${rows} vectors in ${file} belong to no sample and were left out`)
-  return samples.map((id) => rowOf.get(id)!)
+  return Int32Array.from(samples, (id) => rowOf.get(id)!)
 })
 
 /**
  * Embeddings that another program made: `.npy` (float32 or float64), Parquet, or Arrow IPC (stream or file, Feather 2). Rows are joined
- * to the samples by id; by order only where asked, for a file in another order would go unnoticed. Values become float32.
+ * to the samples by id; by order only where asked, for a file in another order would go unnoticed. Values become float32. The file is
+ * held in memory once: of .npy and uncompressed Arrow the values stay where they were read, in Parquet they are decoded beside it.
  */
 export default Stage.make({
   name: "embed/precomputed",
@@ -148,19 +219,7 @@ export default Stage.make({
   run: Effect.fn("embed/precomputed")(function*({ samples }, p) {
     const found = yield* read(p)
     const rows = yield* rowsFor(samples.sample_id, found, p)
-    const embedding = yield* Effect.try({
-      try: () => {
-        const width = rows[0] === undefined ? 0 : found.vector(rows[0]).length
-        const values = new Float32Array(rows.length * width)
-        for (const [i, row] of rows.entries()) {
-          const vector = found.vector(row)
-          if (vector.length !== width) throw new Error(`row ${row} has ${vector.length} values where row ${rows[0]} has ${width}`)
-          values.set(vector, i * width)
-        }
-        return { width, values }
-      },
-      catch: unreadable(p.file)
-    })
-    return { embeddings: { sample_id: samples.sample_id, view: rows.map(() => "full"), embedding } }
+    const embedding = { width: found.width, values: arranged(found.values, found.width, rows) }
+    return { embeddings: { sample_id: samples.sample_id, view: Array.from(rows, () => "full"), embedding } }
   })
 })

@@ -1,9 +1,10 @@
 import * as arrow from "apache-arrow"
 import fc from "fast-check"
-import { hash } from "node:crypto"
+import { createHash, hash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { columnDigest, rowDigests } from "../../cache/digest.ts"
+import { digestBytes } from "../../cache/store.ts"
 import { Annotations } from "../../schemas/annotations.ts"
 import { decode, encode } from "../../schemas/arrow.ts"
 import type { Asset, Column, ColumnKind } from "../../schemas/column.ts"
@@ -132,5 +133,32 @@ describe("digests do not change from version to version", () => {
   it.each(golden.map((each) => [each.what, each] as const))("%s", (_, each) => {
     expect(columnDigest(each.kind, columnOf(each))).toBe(each.digest)
     expect(hash("sha256", Buffer.from(each.preimage, "latin1"), "hex"), "the hash is of the pre-image as printed (bytes as latin-1)").toBe(each.digest)
+  })
+})
+
+describe("columns that are digested in pieces", () => {
+  it("of texts and lists have the digest of one JSON text", () => {
+    const texts = Array.from({ length: 40_000 }, (_, i) => `sample ${i} "ü"`)
+    expect(columnDigest("text", texts)).toBe(hash("sha256", `outcrop column 1\ntext\n${JSON.stringify(texts)}`, "hex"))
+    const rows = texts.map((_, i) => Float32Array.of(i, i === 20_000 ? Number.NaN : -0))
+    expect(columnDigest("floats", rows)).toBe(hash("sha256", `outcrop column 1\nfloats\n${JSON.stringify(Array.from(rows, ([i, value]) => [i, Number.isNaN(value) ? "NaN" : 0]))}`, "hex"))
+    expect(columnDigest("text", [])).toBe(hash("sha256", "outcrop column 1\ntext\n[]", "hex"))
+  })
+
+  it("of numbers have one zero and one NaN in every piece", () => {
+    const values = new Float32Array(17_000_000)
+    for (let i = 0; i < values.length; i += 1000) values[i] = i
+    const plain = columnDigest("float", values)
+    values[16_999_999] = -0
+    values[1] = -0
+    expect(columnDigest("float", values)).toBe(plain)
+    expect(plain).toBe(createHash("sha256").update("outcrop column 1\nfloat 1 17000000\n").update(new Uint8Array(values.map((value) => value + 0).buffer)).digest("hex"))
+    values[16_999_998] = Number.NaN
+    expect(columnDigest("float", values)).not.toBe(plain)
+  })
+
+  it("may be larger than one hash takes at a time", () => {
+    const large = new Uint8Array(2 ** 31 + 9), half = 2 ** 30
+    expect(digestBytes(large)).toBe(digestBytes(large.subarray(0, half), large.subarray(half, 2 * half), large.subarray(2 * half)))
   })
 })

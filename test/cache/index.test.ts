@@ -151,3 +151,36 @@ describe("two that open a new cache at the same moment", () => {
     index.close()
   })
 })
+
+describe("a large grid's index", () => {
+  it("takes about what its rows take: one of over 1 kB has no page of its own", () => {
+    const root = folder(), count = 500, text = "x".repeat(1400)
+    const { index } = openCache(root)
+    index.batch(() => {
+      for (let i = 0; i < count; i++) {
+        const action = actionOf(i)
+        index.record({ ...action, inline: { [`b${i}`]: Buffer.from(text).toString("base64") }, outputs: { samples: { ...action.outputs["samples"]!, metadata: { text } } } })
+      }
+    })
+    index.close()
+    expect(fs.statSync(join(root, "index.sqlite")).size).toBeLessThan(count * 2 * 1400 * 1.8)
+  })
+
+  it("enters addresses that changed, whether or not they were read before", () => {
+    const root = folder()
+    const { index, store } = openCache(root)
+    keep({ index, store }, actionOf(1))
+    keep({ index, store }, actionOf(2))
+    index.putAddresses("grid", [["a", actionOf(1).key], ["b", "unknown"]])
+    index.prefetch("grid")
+    index.putAddresses("grid", [["a", actionOf(1).key], ["b", "unknown"]])
+    expect(index.addresses("grid").get("a")).toEqual({ key: actionOf(1).key, previous: undefined })
+    index.putAddresses("grid", [["a", actionOf(2).key], ["c", "new"]])
+    expect(Object.fromEntries(index.addresses("grid"))).toEqual({
+      a: { key: actionOf(2).key, previous: actionOf(1).key },
+      b: { key: "unknown", previous: undefined },
+      c: { key: "new", previous: undefined }
+    })
+    index.close()
+  })
+})

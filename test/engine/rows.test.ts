@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { fittingRows, inputsOf, join } from "../../engine/rows.ts"
+import { columnsOf, fittingRows, inputsOf, join } from "../../engine/rows.ts"
 import { Embeddings } from "../../schemas/embeddings.ts"
 import { History } from "../../schemas/history.ts"
 import { Samples } from "../../schemas/samples.ts"
@@ -10,6 +10,25 @@ const samples = (...ids: ReadonlyArray<string>) => make(Samples, { sample_id: id
 const split = (roles: Readonly<Record<string, string>>) => make(Split, { sample_id: Object.keys(roles), split: Object.values(roles) })
 const views = (rows: ReadonlyArray<readonly [string, string]>) => make(Embeddings, { sample_id: rows.map(([id]) => id), view: rows.map(([, view]) => view), embedding: { width: 1, values: Float32Array.from(rows.keys()) } })
 const ids = (table: Table | undefined) => table!.columns.get("sample_id")!.column
+
+describe("a table is cut before its rows are", () => {
+  it("to the columns that are read, the ids and the split's parts; others are never decoded", () => {
+    const whole = samples("a", "b"), decoded: Array<string> = []
+    const columns = new Map(Array.from(whole.columns, ([name, { column, kind }]) => [name, {
+      kind,
+      get column() {
+        decoded.push(name)
+        return column
+      }
+    }]))
+    const cut = columnsOf({ ...whole, columns }, ["label"])
+    expect([...cut.columns.keys()].toSorted()).toEqual(["label", "sample_id"])
+    expect(decoded).toEqual([])
+    expect(join({ samples: cut, split: split({ b: "train" }) }).tables["samples"]!.columns.get("label")!.column).toEqual(["of b"])
+    expect(new Set(decoded)).toEqual(new Set(["sample_id", "label"]))
+    expect([...columnsOf(split({ a: "train" }), []).columns.keys()].toSorted()).toEqual(["sample_id", "split"])
+  })
+})
 
 describe("ports are joined on sample_id", () => {
   it("row i of every port is the same sample, whatever else they hold; who drops out is counted", () => {

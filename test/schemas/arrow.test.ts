@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { columnDigest } from "../../cache/digest.ts"
 import { Annotations } from "../../schemas/annotations.ts"
-import { decode, encode } from "../../schemas/arrow.ts"
+import { decode, encode, encodeParts } from "../../schemas/arrow.ts"
 import type { ColumnTypes } from "../../schemas/column.ts"
 import { Embeddings } from "../../schemas/embeddings.ts"
 import { Metrics } from "../../schemas/metrics.ts"
@@ -52,6 +52,47 @@ describe("every table survives Arrow", () => {
     const table = make(Embeddings, { sample_id: ["a", "b"], view: ["full", "full"], embedding: { width: 3, values: Float32Array.of(1, 2, 3, 4, 5, 6) } })
     const bytes = encode(table)
     expect(columnOf(decode(Embeddings, bytes), "embedding", "vectors").values.buffer).toBe(bytes.buffer)
+  })
+})
+
+describe("large tables", () => {
+  it("of more than 2 GiB are written without a copy, with lengths that fit, and read without one", () => {
+    // memory that nobody touches is not there: only the few kB around the vectors are
+    const width = 2 ** 20, rows = 600, values = new Float32Array(width * rows)
+    const ids = Array.from({ length: rows }, (_, i) => `s${1000 + i}`)
+    const columns = new Map([["sample_id", { kind: "text" as const, column: ids }], ["view", { kind: "text" as const, column: ids.map(() => "full") }], ["embedding", { kind: "vectors" as const, column: { width, values } }]])
+    const parts = encodeParts({ schema: Embeddings, rows, metadata: {}, columns })
+    expect(parts.some((part) => part.buffer === values.buffer)).toBe(true)
+    const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    expect(bytes.length).toBeGreaterThan(2 ** 31)
+    let at = 0
+    for (const part of parts) {
+      if (part.buffer !== values.buffer) bytes.set(part, at)
+      at += part.length
+    }
+    const [block] = [...(arrow.RecordBatchReader.from(bytes).open() as unknown as { readonly _impl: { readonly _footer: { recordBatches: () => Iterable<{ readonly bodyLength: number }> } } })._impl._footer.recordBatches()]
+    expect(block!.bodyLength).toBeGreaterThan(2 ** 31)
+    const back = decode(Embeddings, bytes, true)
+    expect(columnOf(back, "sample_id", "text")).toEqual(ids)
+    expect(columnOf(back, "embedding", "vectors").width).toBe(width)
+    expect(columnOf(back, "embedding", "vectors").values).toHaveLength(width * rows)
+    expect(columnOf(back, "embedding", "vectors").values.buffer).toBe(bytes.buffer)
+  })
+
+  it("have texts of any kind beyond the rows that are joined at a time", () => {
+    const ids = Array.from({ length: 140_000 }, (_, i) => `${i < 100_000 ? "" : "ü𝄞"}${String(i).padStart(6, "0")}`).toSorted()
+    const split = ids.map((_, i) => i % 3 === 0 ? "test" : "train")
+    const back = decode(Split, encode(make(Split, { sample_id: ids, split })))
+    expect(columnOf(back, "sample_id", "text")).toEqual(ids)
+    expect(columnOf(back, "split", "text")).toEqual(split)
+  })
+
+  it("are decoded column by column, as they are read", () => {
+    const bytes = foreign({ sample_id: utf8(["a"]), split: arrow.vectorFromArray([1], new arrow.Int32()), more: utf8(["x"]) })
+    expect(() => decode(Annotations, bytes, true)).toThrow(/none of what an annotation can be/)
+    const table = decode(Annotations, encode(make(Annotations, { sample_id: ["a", "b"], open: { class: Int32Array.of(1, 2) } })), true)
+    expect(table.columns.get("class")!.kind).toBe("integer")
+    expect(table.columns.get("class")!.column).toBe(table.columns.get("class")!.column)
   })
 })
 

@@ -1,8 +1,9 @@
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Data, Field, FixedSizeList, Float32, makeData, RecordBatch, Schema, Struct, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow"
+import { Data, Field, FixedSizeList, Float32, Float64, List, makeData, RecordBatch, Schema, Struct, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow"
 import { parquetWriteBuffer } from "hyparquet-writer"
+import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import precomputed from "../../../stages/embed/precomputed.ts"
 import { run } from "./services.ts"
@@ -100,6 +101,59 @@ describe("embed/precomputed", () => {
     await expect(valuesOf({ file: "ids.txt" })).rejects.toThrow(/ends neither in .npy/)
     await expect(valuesOf({ file: "x.parquet", column: "vector" })).rejects.toThrow(/no column vector; it has sample_id, embedding/)
     await expect(valuesOf({ file: "x.arrow", idColumn: "id" })).rejects.toThrow(/no column id; it has sample_id, embedding/)
-    await expect(valuesOf({ file: "x.arrow", column: "sample_id" })).rejects.toThrow(/row 1 of its column sample_id is no list of floats/)
+    await expect(valuesOf({ file: "x.arrow", column: "sample_id" })).rejects.toThrow(/its column sample_id is Utf8 where lists of float or double are expected/)
+  })
+})
+
+describe("the vectors of a file stay where they were read", () => {
+  /** Embeds samples named by number from a file that holds them in another order, with strangers between. */
+  const expectInOrder = async (asked: number, name: string) => {
+    const samples = Array.from({ length: asked }, (_, i) => ({ id: String(i).padStart(3, "0"), assets: [] }))
+    const { embeddings } = await run(precomputed, { root, rows: samples, with: { file: name, ...(name.endsWith(".npy") ? { ids: "order.txt" } : {}) } }) as unknown as { embeddings: { embedding: { width: number; values: Float32Array } } }
+    expect(Array.from(embeddings.embedding.values)).toEqual(samples.flatMap((_, i) => [i, i + 0.5, -i]))
+    expect(embeddings.embedding.width).toBe(3)
+  }
+  const idsOf = (order: ReadonlyArray<number>) => order.map((number) => String(number).padStart(3, "0"))
+  const valuesIn = (order: ReadonlyArray<number>) => order.flatMap((i) => [i, i + 0.5, -i])
+  const orders = fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 0, max: 9 })).chain(([asked, more]) =>
+    fc.tuple(fc.constant(asked), fc.shuffledSubarray(Array.from({ length: asked + more }, (_, i) => i), { minLength: asked + more })))
+
+  it("and are put in the samples' order there, whatever the order and whoever is left out", async () => {
+    await fc.assert(fc.asyncProperty(orders, fc.constantFrom("order4.npy", "order8.npy"), async ([asked, order], name) => {
+      writeFileSync(join(root, name), npy((name === "order4.npy" ? Float32Array : Float64Array).from(valuesIn(order)), `${order.length}, 3`))
+      writeFileSync(join(root, "order.txt"), idsOf(order).join("\n"))
+      await expectInOrder(asked, name)
+    }), { numRuns: 100 })
+  })
+
+  it("also where Arrow has them in several batches, of fixed lists or of lists, of floats or of doubles", async () => {
+    await fc.assert(fc.asyncProperty(orders, fc.boolean(), fc.boolean(), fc.constantFrom("file" as const, "stream" as const), async ([asked, order], fixed, double, format) => {
+      const item = new Field("item", double ? new Float64() : new Float32(), true)
+      const type = fixed ? new FixedSizeList(3, item) : new List(item)
+      const schema = new Schema([new Field("sample_id", new Utf8(), false), new Field("embedding", type, false)])
+      const batches = [order.slice(0, 2), order.slice(2, 9), order.slice(9)].filter((part) => part.length > 0).map((part) => {
+        const data = (double ? Float64Array : Float32Array).from(valuesIn(part))
+        const child = makeData({ type: item.type, length: data.length, data } as never) as Data
+        const list = makeData({ type, length: part.length, nullCount: 0, child, ...(fixed ? {} : { valueOffsets: Int32Array.from({ length: part.length + 1 }, (_, i) => i * 3) }) } as never) as Data
+        return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: part.length, children: [vectorFromArray(idsOf(part), new Utf8()).data[0]!, list] }))
+      })
+      writeFileSync(join(root, "order.arrow"), tableToIPC(new Table(schema, batches), format))
+      await expectInOrder(asked, "order.arrow")
+    }), { numRuns: 100 })
+  })
+
+  it("and rows of other lengths, or missing ones, are named", async () => {
+    const schema = (type: List<Float32> | FixedSizeList<Float32>) => new Schema([new Field("embedding", type, true)])
+    const write = (type: List<Float32>, offsets: ReadonlyArray<number>, nulls: number) => {
+      const child = makeData({ type: new Float32(), data: Float32Array.from(flat) })
+      const list = makeData({ type, length: offsets.length - 1, nullCount: nulls, ...(nulls > 0 ? { nullBitmap: Uint8Array.of(5) } : {}), valueOffsets: Int32Array.from(offsets), child })
+      const own = schema(type)
+      writeFileSync(join(root, "ragged.arrow"), tableToIPC(new Table(own, [new RecordBatch(own, makeData({ type: new Struct(own.fields), length: list.length, children: [list] }))]), "file"))
+    }
+    const list = new List(new Field("item", new Float32(), true))
+    write(list, [0, 2, 4, 8], 0)
+    await expect(run(precomputed, { root, rows, with: { file: "ragged.arrow", by: "order" } })).rejects.toThrow(/row 2 has 4 values where row 0 has 2/)
+    write(list, [0, 2, 4, 6], 1)
+    await expect(run(precomputed, { root, rows, with: { file: "ragged.arrow", by: "order" } })).rejects.toThrow(/its column embedding has missing values among the rows 0 to 2/)
   })
 })
