@@ -1,81 +1,84 @@
 /**
- * npm run bench: start-up, the engine on large grids, training, and the flow of large embeddings, as ratios or seconds of whole processes in
- * one run. Peers are measured beside where they are installed: `ninja` and `doit` on the PATH; a torch script by
- * OUTCROP_BENCH_TORCH="python peer_tg_matl.py --data DATA --bench 32".
+ * `npm run bench`: every subject of `bench/subjects/`, with peers side by side where they are installed, into `bench/README.md`.
+ * `npm run bench -- training probes`: only these, to the terminal. `npm run bench -- --quick`: all, small and without peers, in about a minute.
  */
-import { execSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { cpus, tmpdir } from "node:os"
-import { join } from "node:path"
-import { dist } from "../engine/installation.ts"
-import { writeFlow } from "./flow.ts"
-import { writeFolding, writeGrid, writeOneMore } from "./grids.ts"
-import { installed, once, timed } from "./machine.ts"
-import { peers } from "./peers.ts"
-import { trainingRates } from "./training.ts"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { packageVersion } from "../engine/installation.ts"
+import { suggest } from "../schemas/diagnostic.ts"
+import { cores, describe, pinned } from "./machine.ts"
+import { line, report, type Section } from "./markdown.ts"
+import type { Message } from "./one.ts"
+import { findPython } from "./python.ts"
 
-const outcrop = [process.execPath, "--disable-warning=ExperimentalWarning", join(dist, "outcrop-cli.js")]
-const folder = fs.mkdtempSync(join(tmpdir(), "outcrop-bench-"))
-const lines: Array<string> = []
-const say = (line: string) => {
-  lines.push(line)
-  console.log(line)
+const here = dirname(fileURLToPath(import.meta.url))
+/** A subject that takes longer hangs. */
+const limitMinutes = 15
+/** In the order of the report; others follow by name. */
+const order = ["start", "grids", "training", "grid", "probes", "embedding", "flow", "scale", "curves"]
+const rank = (name: string) => order.includes(name) ? order.indexOf(name) : order.length
+const subjects = fs.readdirSync(join(here, "subjects")).map((file) => basename(file, ".ts")).toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+
+const words = process.argv.slice(2)
+const quick = words.includes("--quick")
+const named = words.filter((word) => word !== "--quick")
+for (const name of named) {
+  if (subjects.includes(name)) continue
+  console.error(`there is no subject "${name}"${suggest(name, subjects)}; there are ${subjects.join(", ")}`)
+  process.exit(2)
 }
-const show = ({ high, low, median }: { readonly median: number; readonly low: number; readonly high: number }) => `${median.toFixed(2)} s (${low.toFixed(2)}-${high.toFixed(2)})`
-const run = (...words: ReadonlyArray<string>) => once([...outcrop, ...words], folder)
-const nodesOf = (output: string) => (JSON.parse(output) as { readonly nodes: { readonly run: number; readonly cached: number; readonly total: number } }).nodes
 
-try {
-  say(`${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`)
-  say("")
-  say("| what | measured | target |")
-  say("|---|---|---|")
-  run("--help")
-  say(`| \`--help\` | ${show(timed(7, () => run("--help")))} | 0.15 s |`)
-
-  const side = 100
-  writeGrid(folder, side)
-  const first = run("run", "grid.yaml", "--json")
-  say(`| first run of ${nodesOf(first.output).total} trivial nodes of a user's own stage | ${first.seconds.toFixed(1)} s | 15 s |`)
-  say(`| no-op rerun of ${side * side} nodes (\`run --json\`) | ${show(timed(7, () => run("run", "grid.yaml", "--json")))} | 0.6 s |`)
-  say(`| the same with its table of ${side * side} rows read and printed (without \`--json\`) | ${show(timed(5, () => run("run", "grid.yaml")))} | |`)
-  say(`| \`plan\` of the same | ${show(timed(5, () => run("plan", "grid.yaml", "--json")))} | 0.6 s |`)
-  let more = 0.125
-  let last = { run: 0, cached: 0, total: 0 }
-  const leaf = timed(5, () => {
-    writeOneMore(folder, side, more++)
-    const timing = run("run", "one-more.yaml", "--json")
-    last = nodesOf(timing.output)
-    return timing
+/** Runs a subject in a process of its own and collects what it says. */
+const runSubject = (name: string): Promise<Section> => {
+  const folder = fs.mkdtempSync(join(tmpdir(), `outcrop-bench-${name}-`))
+  const section: Section = { title: name, about: "", rows: [], remarks: [] }
+  const [program, ...rest] = pinned([process.execPath, "--disable-warning=ExperimentalWarning", join(here, "one.ts"), join(here, "subjects", `${name}.ts`), folder, ...(quick ? ["--quick"] : [])])
+  const child = spawn(program!, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: { ...process.env, OUTCROP_BENCH_CORES: cores.join(",") } })
+  child.on("message", (message: Message) => {
+    if (message.type === "head") {
+      section.title = message.title
+      section.about = message.about
+      console.log(`\n${message.title}`)
+    } else if (message.type === "row") {
+      section.rows.push(message.row)
+      console.log(`  ${line(message.row)}`)
+    } else {
+      section.remarks.push(message.text)
+      console.log(`  ${message.text}`)
+    }
   })
-  say(`| one changed leaf of ${side * side}: ${last.run} ran, ${last.cached} cached | ${show(leaf)} | 0.8 s |`)
-  writeFolding(folder, 999, 100)
-  say(`| plan of 99,900 cells that fold into 1,000 nodes | ${show(timed(5, () => run("plan", "folding.yaml", "--json")))} | 2 s |`)
+  const began = performance.now()
+  const limit = setTimeout(() => child.kill(), limitMinutes * 60_000)
+  return new Promise((resolve) => {
+    child.on("error", (cause) => section.remarks.push(`Not run: ${cause.message}`))
+    child.on("close", (code, signal) => {
+      clearTimeout(limit)
+      if (code !== 0) section.remarks.push(`Ended early, with ${signal ?? `exit code ${code}`}, after ${((performance.now() - began) / 60_000).toFixed(1)} min.`)
+      console.log(`  (${((performance.now() - began) / 1000).toFixed(0)} s)`)
+      fs.rmSync(folder, { recursive: true, force: true })
+      resolve(section)
+    })
+  })
+}
 
-  for (const peer of peers(join(folder, "peers"), side * side)) {
-    if (!installed(peer.name)) continue
-    peer.prepare()
-    once(peer.command, peer.folder)
-    say(`| ${peer.name}: no-op rerun of ${side * side} stages | ${show(timed(3, () => once(peer.command, peer.folder)))} | |`)
-  }
+const python = quick ? undefined : findPython()
+const packages = ["onnxruntime-node", "@tensorflow/tfjs-core", "apache-arrow"].map((name) => `${name} ${packageVersion(name) ?? "(not installed)"}`).join(", ")
+const facts = [
+  `${describe()}; ${packages}.`,
+  ...(quick ? [] : [python === undefined ? "No Python for peers (OUTCROP_BENCH_PYTHON, else python3)." : `Peers: ${Object.entries(python.versions).map(([name, version]) => `${name} ${version}`).join(", ")}.`]),
+  cores.length === 0 ? "No taskset here: processes are not pinned to a core." : `One thread: every process is pinned to core ${cores[0]}, unless a row says otherwise.`
+]
+for (const fact of facts) console.log(fact)
+const begin = performance.now()
+const sections: Array<Section> = []
+for (const name of named.length > 0 ? named : subjects) sections.push(await runSubject(name))
+const minutes = (performance.now() - begin) / 60_000
+console.log(`\n${minutes.toFixed(1)} min`)
 
-  writeFlow(folder, 100_000, 768)
-  const flow = run("run", "flow.yaml", "--json", "--jobs", "1")
-  say(`| 100,000 x 768 embeddings from embed to probe, one worker: peak memory | ${(flow.peakBytes / 1e9).toFixed(2)} GB, ${flow.seconds.toFixed(0)} s | 1.5 GB |`)
-
-  say("")
-  const rates = await trainingRates()
-  const torch = process.env["OUTCROP_BENCH_TORCH"]
-  const peer = torch === undefined ? "" : execSync(torch, { encoding: "utf8" })
-  say("| training, 512 -> 64, batch 32, one thread, fold-steps/s | dtl | dtl-hard | matl | tg-matl |")
-  say("|---|---|---|---|---|")
-  const names = Object.keys(rates)
-  say(`| outcrop (8 siblings, validation every epoch included) | ${names.map((name) => Math.round(rates[name]!)).join(" | ")} |`)
-  const plain = names.map((name) => Number(new RegExp(`^${name}\\s+plain[^0-9]*([0-9.]+)`, "m").exec(peer)?.[1] ?? Number.NaN))
-  if (torch !== undefined) {
-    say(`| plain torch | ${plain.map((rate) => Math.round(rate)).join(" | ")} |`)
-    say(`| ratio (target 3 for matl) | ${names.map((name, i) => (rates[name]! / plain[i]!).toFixed(1)).join(" | ")} |`)
-  }
-} finally {
-  fs.rmSync(folder, { recursive: true, force: true })
+if (named.length === 0 && !quick) {
+  fs.writeFileSync(join(here, "README.md"), report(sections, { facts, date: new Date().toISOString().slice(0, 10), minutes }))
+  console.log(`written to ${join("bench", "README.md")}`)
 }

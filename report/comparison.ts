@@ -1,4 +1,8 @@
-/** The comparison that a run ends with: a row a method, a column a metric, mean and sd over replicates, the best of each column marked. */
+/**
+ * The comparison that a run ends with: a row a method, a column a metric, mean and sd over replicates, the best of each column marked, and the
+ * epochs run where trainings may stop early.
+ */
+import { showEpochs } from "./epochs.ts"
 import type { Result } from "./result.ts"
 import { style, textTable } from "./terminal.ts"
 
@@ -38,8 +42,10 @@ export const comparison = (results: ReadonlyArray<Result>, { baseline, metrics }
     const values = [...rows.values()].map(({ cells }) => cells.get(name)?.mean ?? Number.NaN).filter((value) => !Number.isNaN(value))
     if (values.length > 0) best.set(name, values.reduce((a, b) => better(name, b, a) ? b : a))
   }
+  const stopped = results.some(({ epochs }) => epochs !== undefined)
   const isBaseline = (axes: Result["axes"]) => baseline !== undefined && Object.entries(baseline).every(([axis, value]) => axes[axis] === String(value))
   const text = [...rows.values()].map(({ axes, cells, stage }) => {
+    const epochs = [...cells.values()][0]?.epochs
     const replicates = [...new Set([...cells.values()].map((cell) => cell.replicates))]
     return [
       ...(stages.size > 1 ? [stage] : []),
@@ -51,9 +57,10 @@ export const comparison = (results: ReadonlyArray<Result>, { baseline, metrics }
         return cell.mean === best.get(name) && rows.size > 1 ? style("green", `${value} *`) : `${value}  `
       }),
       replicates.join("/"),
+      ...(stopped ? [epochs === undefined ? "" : showEpochs(epochs)] : []),
       isBaseline(axes) ? style("dim", "baseline") : ""
     ]
   })
-  const headers = [...(stages.size > 1 ? ["stage"] : []), ...varying, ...columns.map((name) => `>${name}  `), ">n", ""]
+  const headers = [...(stages.size > 1 ? ["stage"] : []), ...varying, ...columns.map((name) => `>${name}  `), ">n", ...(stopped ? [">epochs"] : []), ""]
   return textTable(headers, text)
 }

@@ -6,7 +6,9 @@
 import type { ColumnTypes } from "../schemas/column.ts"
 import { measureClasses, measureTargets } from "../math/measure.ts"
 import { stream } from "../math/random.ts"
-import { type Finished, groups, type Result, tableOf } from "./result.ts"
+import { epochsBehind } from "./epochs.ts"
+import { type Finished, groups, tableOf } from "./finished.ts"
+import type { Result } from "./result.ts"
 
 interface Rows {
   readonly classes: ReadonlyArray<string>
@@ -24,6 +26,7 @@ const flat = (rows: ReadonlyArray<ArrayLike<number>>): { readonly rows: number; 
 
 /** The metrics named (`task.metric`), pooled over replicates, on one split. */
 export const pooled = (finished: Finished, split: string, names: ReadonlyArray<string>): Array<Result> => {
+  const epochsOf = epochsBehind(finished)
   const tasks = new Set(names.map((name) => name.split(".")[0]!))
   return groups(finished, "predictions").flatMap(({ axes, nodes, output, stage }) => {
     const byTask = new Map<string, Rows>()
@@ -44,6 +47,7 @@ export const pooled = (finished: Finished, split: string, names: ReadonlyArray<s
         rows.scores.push(scores[row]!)
       }
     }
+    const epochs = epochsOf(nodes)
     return [...byTask].flatMap(([task, { classes, predicted, scores, truth }]) => {
       const resampling = { replicates: 1000, random: stream(0, "pooled", task) }
       const measures = scores[0]!.length > 0 ?
@@ -60,6 +64,7 @@ export const pooled = (finished: Finished, split: string, names: ReadonlyArray<s
         replicates: nodes.length,
         samples: n,
         ci: { low, high, over: "samples" },
+        ...(epochs === undefined ? {} : { epochs }),
         keys: nodes.map((node) => finished.keys[node.index]!)
       }))
     })

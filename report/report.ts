@@ -4,7 +4,8 @@ import { comparison } from "./comparison.ts"
 import { suggest } from "../schemas/diagnostic.ts"
 import { heatmap } from "./heatmap.ts"
 import { pooled } from "./pooled.ts"
-import { type Finished, type Result, results } from "./result.ts"
+import type { Finished } from "./finished.ts"
+import { type Result, results } from "./result.ts"
 
 /** Every result of a pipeline, the pooled ones last. */
 export const allResults = (finished: Finished, report: Pipeline["report"]): Array<Result> => [

@@ -41,6 +41,17 @@ describe("the comparison", () => {
     expect(lines(comparison(rows, { metrics: ["class.log_loss", "class.accuracy"], baseline: undefined }))[0]).toBe("method | class.log_loss | class.accuracy | n")
   })
 
+  it("shows the epochs run where trainings may stop early, beside those asked for where some were stopped", () => {
+    const stopping = [{ ...rows[0]!, epochs: { low: 37, high: 80, asked: 100 } }, { ...rows[1]!, epochs: { low: 100, high: 100, asked: 100 } }, result({ encoder: "rcf", method: "base" }, "accuracy", 0.5)]
+    expect(lines(comparison(stopping, { metrics: [], baseline: undefined }))).toEqual([
+      "method | class.accuracy | n | epochs",
+      expect.stringMatching(/^─/),
+      "dtl | 0.600 ± 0.010 | 4 | 37–80 of 100",
+      "matl | 0.700 ± 0.010 * | 4 | 100",
+      "base | 0.500 ± 0.010 | 4"
+    ])
+  })
+
   it("knows which metrics are better when lower", () => {
     expect([better("class.accuracy", 2, 1), better("box.mse", 2, 1), better("class.ece", 1, 2)]).toEqual([true, false, true])
   })

@@ -1,8 +1,11 @@
-/** A pipeline whose embeddings are large: generated vectors, a projection that passes them on, and a probe. */
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { measured } from "../figures.ts"
+import { once, outcrop } from "../machine.ts"
+import type { Subject } from "../subject.ts"
 
-export const writeFlow = (folder: string, rows: number, width: number): void => {
+/** Generated vectors of two classes, split and probed. */
+const writeFlow = (folder: string, rows: number, width: number): void => {
   fs.writeFileSync(join(folder, "rows.ts"), `import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
@@ -40,3 +43,16 @@ stages:
   probe: { uses: probe/linear, needs: { embeddings: embed, samples, split }, with: { tasks: [class], bootstrap: 0 } }
 `)
 }
+
+export default {
+  title: "Flow of embeddings",
+  about: "A pipeline whose embeddings are large, from embed to probe, as one process with one worker: memory must not grow with copies of them.",
+  run: async ({ folder, quick, row }) => {
+    const rows = quick ? 10_000 : 100_000, width = 768
+    writeFlow(folder, rows, width)
+    const { peakBytes, seconds } = once([...outcrop, "run", "flow.yaml", "--json", "--jobs", "1"], folder)
+    const what = `${rows.toLocaleString("en-US")} x ${width}, embed to probe`
+    row({ what: `${what}: peak memory`, unit: "GB", better: "lower", ours: measured([peakBytes / 1e9]), ...(quick ? {} : { target: { value: 1.5 } }) })
+    row({ what: `${what}: wall time`, unit: "s", better: "lower", ours: measured([seconds]) })
+  }
+} satisfies Subject
