@@ -1,10 +1,12 @@
 /**
- * A linear projection without bias under triplet losses, in WebAssembly (`wasm/linear.ts`): holds one set of weights, its Adam moments and
+ * A linear projection without bias under triplet losses, in WebAssembly (`wasm/kernels/linear.ts`): holds one set of weights, its Adam moments and
  * checkpoint, and one batch at a time. Weights lie in panels of 8 columns, see there.
  */
 import type { Vectors } from "../schemas/column.ts"
 import type { Optimiser } from "./optimiser.ts"
-import { linear, optimisers } from "./wasm/bytes.ts"
+import { bytes as linearBytes } from "../wasm/bytes/linear.ts"
+import { bytes as optimiserBytes } from "../wasm/bytes/optimisers.ts"
+import { instantiate, Layout } from "../wasm/instance.ts"
 
 /** A triplet loss: the sum over tasks of weight * L_task, see `triplets.ts`. */
 export interface TripletLoss {
@@ -15,30 +17,8 @@ export interface TripletLoss {
   readonly margin: number
 }
 
-interface Kernels {
-  readonly multiply: (rows: number, n: number, width: number, b: number, out: number, panels: number) => void
-  readonly descend: (rows: number, n: number, ld: number, width: number, g: number, w: number, m: number, v: number, panels: number, rate: number, root: number) => void
-  readonly gradient: (rows: number, n: number, ld: number, width: number, g: number, out: number, panels: number) => void
-  readonly distances: (z: number, n: number, panels: number, d: number, ld: number) => number
-  readonly group: (labels: number, n: number, classes: number, order: number, start: number) => void
-  readonly batchAll: (d: number, order: number, start: number, classes: number, ld: number, margin: number, s: number, scratch: number, active: number) => number
-  readonly batchAllSorted: Kernels["batchAll"]
-  readonly batchHard: (d: number, labels: number, n: number, ld: number, margin: number, s: number, anchors: number) => number
-  readonly accumulate: (s: number, to: number, n: number, k: number) => void
-  readonly laplacian: (s: number, d: number, n: number, ld: number) => void
-  readonly sgd: (g: number, w: number, m: number, n: number, rate: number, momentum: number) => void
-}
-
-let modules: ReadonlyArray<WebAssembly.Module> | undefined
-const kernels = (memory: WebAssembly.Memory): Kernels => {
-  modules ??= [linear, optimisers].map((base64) => new WebAssembly.Module(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))))
-  return Object.assign({}, ...modules.map((module) => new WebAssembly.Instance(module, { env: { memory } }).exports)) as Kernels
-}
-
 /** Repeated samples of up to so many bytes are copied into WebAssembly at once; others batch by batch. */
 const residentBytes = 2 ** 28
-/** Batches from which on sorting an anchor's distances beats comparing every positive with every negative. */
-const sortedFrom = 384
 
 const four = (n: number) => (n + 3) & ~3
 
@@ -67,18 +47,14 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
   const resident = repeated && samples * stride * 4 <= residentBytes, slots = resident ? samples : rows
   const panels = Math.ceil(out / 8), size = panels * columns * 8, capacity = four(rows), ld = capacity + 4
 
-  let top = 1024
-  const place = (words: number): number => {
-    const at = top
-    top = (top + words * 4 + 127) & ~63
-    return at
-  }
+  const layout = new Layout(), place = (words: number) => layout.bytes(words * 4)
   const x = place((slots + 1) * stride), zeros = x + slots * stride * 4, batch = place(capacity)
   const weights = place(size), first = place(size), second = place(size), kept = place(size), slope = place(size)
   const z = place(capacity * panels * 8), dz = place(capacity * panels * 8), d = place(capacity * ld), counts = place(capacity * ld), pull = place(capacity * ld), pulls = place(capacity)
-  const labels = Array.from({ length: tasks }, () => place(capacity)), order = place(capacity), start = place(classes + 2), scratch = place(7 * ld + 64), found = place(2)
+  const labels = Array.from({ length: tasks }, () => place(capacity)), order = place(capacity), start = place(classes + 2), scratch = place(7 * ld + 1088), found = place(2)
 
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(top / 65536) }), kernel = kernels(memory)
+  const memory = layout.memory(), { sgd } = instantiate(optimiserBytes, memory, ["sgd"])
+  const kernel = instantiate(linearBytes, memory, ["accumulate", "batchAll", "batchHard", "descend", "distances", "gradient", "group", "laplacian", "multiply"])
   const floats = new Float32Array(memory.buffer), integers = new Int32Array(memory.buffer), doubles = new Float64Array(memory.buffer)
   const copy = (row: number, slot: number) => floats.set(values.subarray(row * width, (row + 1) * width), x / 4 + slot * stride)
   if (resident) for (let row = 0; row < samples; row++) copy(row, row)
@@ -110,7 +86,7 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
         terms = Math.max(1, doubles[found / 8]!)
       } else {
         kernel.group(own, n, classes, order, start)
-        sum = (n < sortedFrom ? kernel.batchAll : kernel.batchAllSorted)(d, order, start, classes, ld, margin, counts, scratch, found)
+        sum = kernel.batchAll(d, order, start, classes, ld, margin, counts, scratch, found)
         terms = doubles[found / 8]! + 1e-16
       }
       loss += weight * sum / terms
@@ -146,7 +122,7 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
         kernel.descend(batch, n, padded, columns, dz, weights, first, second, panels, rate / (1 - power1), 1 / Math.sqrt(1 - power2))
       } else {
         kernel.gradient(batch, n, padded, columns, dz, slope, panels)
-        kernel.sgd(slope, weights, first, size, rate, momentum)
+        sgd(slope, weights, first, size, rate, momentum)
       }
       return value
     },

@@ -6,26 +6,13 @@
  * so that a lane can sit out a step.
  */
 import { type Buffers, sizeOf } from "./program.ts"
-import { optimisers } from "./wasm/bytes.ts"
+import { bytes } from "../wasm/bytes/optimisers.ts"
+import { instantiate } from "../wasm/instance.ts"
 
 export type Optimiser = "adam" | "sgd"
 
 /** The shapes of one lane's parameters, by name. */
 export type Shapes = Readonly<Record<string, ReadonlyArray<number>>>
-
-interface Kernels {
-  readonly adam: (g: number, w: number, m: number, v: number, n: number, rate: number, root: number) => void
-  readonly sgd: (g: number, w: number, m: number, n: number, rate: number, momentum: number) => void
-}
-const isKernels = (exports: object): exports is Kernels => "adam" in exports && "sgd" in exports
-
-let compiled: WebAssembly.Module | undefined
-const kernels = (memory: WebAssembly.Memory): Kernels => {
-  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(optimisers), (c) => c.charCodeAt(0)))
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
-  if (!isKernels(exports)) throw new Error("the optimisers' WebAssembly lacks adam or sgd")
-  return exports
-}
 
 export interface Step {
   readonly optimiser: Optimiser
@@ -62,7 +49,7 @@ export const allocate = (shapes: Shapes, lanes: number): ParameterMemory => {
     return { name, size, weight: at, gradient: at + span, first: at + 2 * span, second: at + 3 * span, kept: at + 4 * span }
   })
   const memory = new WebAssembly.Memory({ initial: Math.ceil(top * 4 / 65536) })
-  const { adam, sgd } = kernels(memory)
+  const { adam, sgd } = instantiate(bytes, memory, ["adam", "sgd"])
   const values = (at: number, size: number) => new Float32Array(memory.buffer, at * 4, size)
   return {
     weights: Object.fromEntries(layout.map(({ name, size, weight }) => [name, values(weight, size * lanes)])),

@@ -29,15 +29,19 @@ export const selectRows = (ids: ArrayLike<number>, scores: ArrayLike<number>, { 
     if (rows === undefined) classes.set(ids[row]!, [row])
     else rows.push(row)
   }
-  const selected: Array<number> = []
+  const selected = new Uint8Array(ids.length)
   let draw: Random | undefined
   for (const [, rows] of [...classes].toSorted(([a], [b]) => a - b)) {
     const order = ranked(rows, scores)
     const first = Math.max(1, Math.floor(top * rows.length)), further = Math.min(Math.floor(more * rows.length), rows.length - first)
     const rest = order.slice(first)
-    selected.push(...order.slice(0, first), ...(fill === "random" && further > 0 ? (draw ??= random()).shuffle(rest) : rest).slice(0, further))
+    if (fill === "random" && further > 0) (draw ??= random()).shuffle(rest)
+    for (let i = 0; i < first; i++) selected[order[i]!] = 1
+    for (let i = 0; i < further; i++) selected[rest[i]!] = 1
   }
-  return selected.toSorted((i, j) => i - j)
+  const rows: Array<number> = []
+  for (let row = 0; row < selected.length; row++) if (selected[row] === 1) rows.push(row)
+  return rows
 }
 
 /**

@@ -171,16 +171,16 @@ describe("triplet losses in WebAssembly are their definition", () => {
     })
   }
 
-  it("also in batches so large that distances are sorted", () => {
-    const draw = stream(0, "large"), rows = 405
-    const z = Array.from({ length: rows }, () => Array.from({ length: 5 }, () => draw.normal())), ids = z.map(() => Math.max(-1, draw.integer(7) - 2))
-    const expected = byDefinition(z, ids, 0.3, false), got = evaluate(z, [ids], weighted("all", 0.3, [1]))
-    expect(got.value).toBeCloseTo(expected.value, 5)
-    expect(difference(expected.grad.flat(), got.grad)).toBeLessThan(1e-5)
-    const lone = ids.map((id, i) => i === 0 ? 0 : id === 0 ? 1 : id), one = evaluate(z, [lone], weighted("all", 0.3, [1]))
-    expect(difference(byDefinition(z, lone, 0.3, false).grad.flat(), one.grad)).toBeLessThan(1e-5)
-    expect(evaluate(z, [ids.map(() => 2)], weighted("all", 0.3, [1]))).toEqual({ value: 0, grad: z.flat().map(() => 0) })
-  })
+  it("also in batches so large that an anchor's distances are sorted", () => {
+    // Coordinates on a grid: many distances tie, among themselves and with the margin.
+    const draw = stream(0, "large"), rows = 650
+    for (const [step, margin] of [[0, 0.3], [1, 1], [1, -0.5]] as const) {
+      const z = Array.from({ length: rows }, () => Array.from({ length: 3 }, () => step === 0 ? draw.normal() : draw.integer(4)))
+      const ids = z.map((_, i) => i < 20 ? -1 : i < 40 ? 2 : draw.integer(2)), expected = byDefinition(z, ids, margin, false), got = evaluate(z, [ids], weighted("all", margin, [1]))
+      expect(got.value).toBeCloseTo(expected.value, 4)
+      expect(difference(expected.grad.flat(), got.grad)).toBeLessThan(step === 0 ? 1e-5 : 2e-4)
+    }
+  }, 30_000)
 
   it("a batch without rows is 0, one whose projections are not finite is not a number", () => {
     expect(evaluate([[1, 2], [3, 4]], [[-1, -1]], weighted("all", 0.1, [1]))).toEqual({ value: 0, grad: [0, 0, 0, 0] })
@@ -225,10 +225,10 @@ describe("the machine", () => {
 describe("the bits of a training are the same on every machine", () => {
   // Pinned: who sees another digest here has found a machine, or a change, that makes other numbers than those that others have in their caches.
   for (const [title, given, digest] of [
-    ["dtl", { tasks: { class: 1 } }, "2483d4a065c4b0e8"],
-    ["dtl-hard", { tasks: { class: 1 }, triplets: "hard" }, "c7d42b6da1e1a981"],
-    ["matl", { tasks: { class: 0.5, box: 0.5 } }, "356fbc931ecfcfac"],
-    ["tg-matl by SGD", { tasks: { class: 0.5, box: 0.5 }, select: { top: 0.5, more: 0.15, fill: "random" }, optimizer: "sgd", rate: 0.01 }, "46c70ae2320b162d"]
+    ["dtl", { tasks: { class: 1 } }, "f6e161af7cded38d"],
+    ["dtl-hard", { tasks: { class: 1 }, triplets: "hard" }, "7fbfb93238ee0e71"],
+    ["matl", { tasks: { class: 0.5, box: 0.5 } }, "7e175fd5340c32d5"],
+    ["tg-matl by SGD", { tasks: { class: 0.5, box: 0.5 }, select: { top: 0.5, more: 0.15, fill: "random" }, optimizer: "sgd", rate: 0.01 }, "b1dc35d90c1d02c7"]
   ] as const) {
     it(title, async () => {
       const data = synthetic(72, 48), x = data.x.map((_, i) => ((i * 7919) % 1000) / 500 - 1)

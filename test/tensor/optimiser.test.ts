@@ -1,14 +1,6 @@
-import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { stream } from "outcrop"
 import { allocate } from "../../tensor/optimiser.ts"
-import { compile } from "../../tensor/wasm/build.ts"
-
-describe("the optimisers' WebAssembly", () => {
-  it("is what its source compiles to (node tensor/wasm/build.ts renews it)", async () => {
-    expect(await compile()).toBe(readFileSync(new URL("../../tensor/wasm/bytes.ts", import.meta.url), "utf8"))
-  })
-})
 
 // 35 values a lane: lanes begin off every SIMD boundary, and each has a tail of three.
 const shapes = { weight: [5, 7], bias: [7] }
