@@ -85,6 +85,7 @@ export class Graph {
   private readonly constants = new Map<string, { readonly value: Value; readonly bytes: Uint8Array }>()
   private readonly inputs = new Map<string, Value>()
   private readonly outputs: Array<Value> = []
+  private sequence: string | undefined
   private names = 0
 
   /** Declares an input of the model. */
@@ -96,6 +97,10 @@ export class Graph {
   output(value: Value, from: string): void {
     this.nodes.push({ type: "Identity", domain: "", inputs: [from], outputs: [value.name], attributes: {} })
     this.outputs.push(value)
+  }
+  /** Declares an output that comes before all others and is an empty sequence: see `onnx-engine.ts`. */
+  emptySequence(name: string): void {
+    this.sequence = name
   }
   constant(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape: ReadonlyArray<number>): string {
     const name = `c${this.names++}`
@@ -147,6 +152,11 @@ export class Graph {
       if (!needed.has(value.name)) continue
       reads.add(value.name)
       graph.message(11, valueInfo(value))
+    }
+    if (this.sequence !== undefined) {
+      graph.message(1, new Message().text(2, this.sequence).text(4, "SequenceEmpty"))
+      const floats = new Message().message(4, new Message().message(1, new Message().message(1, new Message().integer(1, elementTypes.float32))))
+      graph.message(12, new Message().text(1, this.sequence).message(2, floats))
     }
     for (const value of this.outputs) graph.message(12, valueInfo(value))
     const bytes = new Message().integer(1, 8).text(2, "outcrop").message(7, graph)

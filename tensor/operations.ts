@@ -7,7 +7,8 @@
  * lane by lane. Everything else was seen to be indifferent to where a lane lies; the tests hold it to that.
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
-import type { Attributes } from "./onnx.ts"
+import { Obstacle } from "./fallback.ts"
+import { type Attributes, elementTypes } from "./onnx.ts"
 import type { Trace, Traced } from "./trace.ts"
 
 type Inputs = Readonly<Record<string, Traced>>
@@ -38,16 +39,35 @@ const broadcast = (shapes: ReadonlyArray<ReadonlyArray<number>>): Array<number> 
   const rank = Math.max(...shapes.map((shape) => shape.length))
   return Array.from({ length: rank }, (_, i) => shapes.reduce((size, shape) => {
     const own = shape[i - rank + shape.length] ?? 1
+    if (own !== size && own !== 1 && size !== 1) throw new Error(`shapes ${shapes.map((each) => `[${each.join(", ")}]`).join(" and ")} do not broadcast`)
     return size === 1 ? own : size
   }, 1))
 }
 
+/** A tensor made of another. */
+const derived = ({ dtype, laned, shape }: Traced, name: string, now: { readonly shape?: ReadonlyArray<number>; readonly dtype?: tfjs.DataType } = {}): Traced =>
+  ({ name, laned, shape: now.shape ?? shape, held: now.shape ?? shape, dtype: now.dtype ?? dtype })
+
+/** Arithmetic on constants, as the runtime would do it: float32, rounded once. */
+const arithmetic: Readonly<Record<string, (a: number, b: number) => number>> = {
+  Add: (a, b) => Math.fround(a + b),
+  Sub: (a, b) => Math.fround(a - b),
+  Mul: (a, b) => Math.fround(a * b),
+  Div: (a, b) => Math.fround(a / b)
+}
+/** What an operator with a 1 for an operand gives back to the bit: autodiff multiplies by many. */
+const neutral = (type: string, [a, b]: ReadonlyArray<Traced>): Traced | undefined =>
+  b?.uniform === 1 && (type === "Mul" || type === "Div" || type === "Pow") ? a : a?.uniform === 1 && type === "Mul" ? b : undefined
+
 /** An operator that broadcasts its operands. */
 const elementwise = (trace: Trace, type: string, operands: ReadonlyArray<Traced>, dtype: tfjs.DataType): Traced => {
-  const shape = broadcast(operands.map((x) => x.shape))
-  return { name: trace.node(type, operands.map((x) => trace.align(x, shape.length))), laned: operands.some((x) => x.laned), shape, dtype }
+  const shape = broadcast(operands.map((x) => x.shape)), aligned = operands.map((x) => trace.align(x, shape.length))
+  const [a, b] = operands, compute = arithmetic[type], unchanged = neutral(type, aligned)
+  if (compute !== undefined && dtype === "float32" && a?.uniform !== undefined && b?.uniform !== undefined) return trace.fill(compute(a.uniform, b.uniform), shape, dtype)
+  if (unchanged !== undefined) return { ...unchanged, shape }
+  return { name: trace.node(type, aligned.map((x) => x.name)), laned: operands.some((x) => x.laned), shape, held: broadcast(aligned.map((x) => x.held)), dtype }
 }
-const scalar = (trace: Trace, value: number, dtype: tfjs.DataType = "float32"): Traced => trace.constant([value], [], dtype)
+const scalar = (trace: Trace, value: number, dtype: tfjs.DataType = "float32"): Traced => trace.fill(value, [], dtype)
 const with2 = (trace: Trace, type: string, a: Traced, b: Traced): Traced => elementwise(trace, type, [a, b], a.dtype)
 
 const binary = (type: string, dtype?: tfjs.DataType): Write => (trace, inputs) => {
@@ -55,7 +75,8 @@ const binary = (type: string, dtype?: tfjs.DataType): Write => (trace, inputs) =
   return elementwise(trace, type, [a, input(inputs, "b")], dtype ?? a.dtype)
 }
 /** An operator of one operand that leaves its shape as it is. */
-const apply = (trace: Trace, type: string, x: Traced, attributes: Attributes = {}): Traced => ({ ...x, name: trace.node(type, [x.name], attributes) })
+const apply = (trace: Trace, type: string, { dtype, held, laned, name, shape }: Traced, attributes: Attributes = {}): Traced =>
+  ({ name: trace.node(type, [name], attributes), laned, shape, held, dtype })
 const unary = (type: string, dtype?: tfjs.DataType): Write => (trace, inputs) => {
   const x = input(inputs, "x")
   return { ...apply(trace, type, x), dtype: dtype ?? x.dtype }
@@ -70,9 +91,9 @@ const reduce = (trace: Trace, type: string, x: Traced, axes: ReadonlyArray<numbe
   const physical = axes.map((axis) => axis + shift(x))
   const one = (name: string) => reduceOne(trace, type, name, physical, keep ? 1 : 0)
   const orderShows = type === "ReduceSum" || type === "ReduceMean" || type === "ReduceProd"
-  if (!x.laned || !orderShows || sizeOf(x.shape) % boundary === 0) return { ...x, shape, name: one(x.name) }
+  if (!x.laned || !orderShows || sizeOf(x.shape) % boundary === 0) return derived(x, one(x.name), { shape })
   const lanes = trace.graph.nodeOf(trace.lanes, "Split", [x.name, trace.graph.int64(Array<number>(trace.lanes).fill(1))], { axis: 0 })
-  return { ...x, shape, name: trace.node("Concat", lanes.map(one), { axis: 0 }) }
+  return derived(x, trace.node("Concat", lanes.map(one), { axis: 0 }), { shape })
 }
 const reduction = (type: string, attribute = "axis"): Write => (trace, inputs, given) => {
   const x = input(inputs, "x")
@@ -86,69 +107,59 @@ const logical = (type: string): Write => (trace, inputs, given) => {
 const argument = (type: string): Write => (trace, inputs, given) => {
   const x = input(inputs, "x"), axis = axisOf(given["axis"], x.shape.length)
   const found = trace.node(type, [x.name], { axis: axis + shift(x), keepdims: 0 })
-  return { ...x, dtype: "int32", shape: x.shape.toSpliced(axis, 1), name: trace.node("Cast", [found], { to: 6 }) }
+  return derived(x, trace.node("Cast", [found], { to: elementTypes.int32 }), { shape: x.shape.toSpliced(axis, 1), dtype: "int32" })
 }
 
-const transpose = (trace: Trace, x: Traced, order: ReadonlyArray<number>): Traced => ({
-  ...x,
-  shape: order.map((i) => x.shape[i]!),
-  name: trace.node("Transpose", [x.name], { perm: x.laned ? [0, ...order.map((i) => i + 1)] : [...order] })
-})
+const transpose = (trace: Trace, x: Traced, order: ReadonlyArray<number>): Traced =>
+  derived(x, trace.node("Transpose", [x.name], { perm: x.laned ? [0, ...order.map((i) => i + 1)] : [...order] }), { shape: order.map((i) => x.shape[i]!) })
 
 const matmul = (trace: Trace, a: Traced, b: Traced, transA: boolean, transB: boolean): Traced => {
   const rank = Math.max(a.shape.length, b.shape.length)
   const shape = [...broadcast([a.shape.slice(0, -2), b.shape.slice(0, -2)]), a.shape.at(transA ? -1 : -2)!, b.shape.at(transB ? -2 : -1)!]
-  const operands = [trace.align(a, rank), trace.align(b, rank)]
+  const operands = [a, b].map((x) => trace.align(x, rank).name)
   const name = transA || transB
     ? trace.node("FusedMatMul", operands, { transA: transA ? 1 : 0, transB: transB ? 1 : 0 }, "com.microsoft")
     : trace.node("MatMul", operands)
-  return { name, laned: a.laned || b.laned, shape, dtype: "float32" }
+  return { name, laned: a.laned || b.laned, shape, held: shape, dtype: "float32" }
 }
 
-const onehot = (trace: Trace, indices: Traced, depth: number, on: number, off: number): Traced => ({
-  ...indices,
-  dtype: "float32",
-  shape: [...indices.shape, depth],
-  name: trace.node("OneHot", [trace.node("Cast", [indices.name], { to: 7 }), trace.graph.int64([depth]), trace.constant([off, on], [2], "float32").name], { axis: -1 })
-})
+const onehot = (trace: Trace, indices: Traced, depth: number, on: number, off: number): Traced => {
+  const values = trace.graph.constant(Float32Array.of(off, on), [2]), at = trace.node("Cast", [indices.name], { to: elementTypes.int64 })
+  return derived(indices, trace.node("OneHot", [at, trace.graph.int64([depth]), values], { axis: -1 }), { shape: [...indices.shape, depth], dtype: "float32" })
+}
 
 const gather: Write = (trace, inputs, given) => {
-  if (number(given["batchDims"] ?? 0) !== 0) throw new Error("it gathers with batch dimensions")
+  if (number(given["batchDims"] ?? 0) !== 0) throw new Obstacle("it gathers with batch dimensions")
   const x = input(inputs, "x"), indices = input(inputs, "indices"), axis = axisOf(given["axis"], x.shape.length)
   const rest = x.shape.toSpliced(axis, 1), laned = x.laned || indices.laned
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
-  if (!indices.laned) return { ...x, shape, name: trace.node("Gather", [x.name, indices.name], { axis: axis + shift(x) }) }
+  if (!indices.laned) return derived(x, trace.node("Gather", [x.name, indices.name], { axis: axis + shift(x) }), { shape })
   // Gathered along the first axis, then the gathered axes are put where they belong.
   const first = axis === 0 ? x : transpose(trace, x, [axis, ...rest.keys()].map((i, at) => at === 0 ? axis : i < axis ? i : i + 1))
   const name = x.laned
-    ? trace.node("GatherND", [first.name, trace.node("Cast", [trace.reshape(indices, [...indices.shape, 1]).name], { to: 7 })], { batch_dims: 1 })
+    ? trace.node("GatherND", [first.name, trace.node("Cast", [trace.reshape(indices, [...indices.shape, 1]).name], { to: elementTypes.int64 })], { batch_dims: 1 })
     : trace.node("Gather", [first.name, indices.name], { axis: 0 })
-  const gathered: Traced = { ...x, laned, shape: [...indices.shape, ...rest], name }
+  const gathered = derived({ ...x, laned }, name, { shape: [...indices.shape, ...rest] })
   const n = indices.shape.length
   const order = [...Array.from({ length: axis }, (_, i) => n + i), ...Array.from({ length: n }, (_, i) => i), ...Array.from({ length: rest.length - axis }, (_, i) => n + axis + i)]
   return axis === 0 ? gathered : transpose(trace, gathered, order)
 }
 
-const slice = (trace: Trace, x: Traced, begin: ReadonlyArray<number>, size: ReadonlyArray<number>): Traced => ({
-  ...x,
-  shape: size,
-  name: trace.node("Slice", [x.name, trace.graph.int64(begin), trace.graph.int64(begin.map((b, i) => b + size[i]!)), trace.graph.int64(begin.map((_, i) => i + shift(x)))])
-})
+const slice = (trace: Trace, x: Traced, begin: ReadonlyArray<number>, size: ReadonlyArray<number>): Traced => {
+  const bounds = [begin, begin.map((b, i) => b + size[i]!), begin.map((_, i) => i + shift(x))]
+  return derived(x, trace.node("Slice", [x.name, ...bounds.map((values) => trace.graph.int64(values))]), { shape: size })
+}
 const split = (trace: Trace, x: Traced, axis: number, sizes: ReadonlyArray<number>): ReadonlyArray<Traced> =>
   trace.graph.nodeOf(sizes.length, "Split", [x.name, trace.graph.int64(sizes)], { axis: axis + shift(x) })
-    .map((name, i) => ({ ...x, name, shape: x.shape.with(axis, sizes[i]!) }))
+    .map((name, i) => derived(x, name, { shape: x.shape.with(axis, sizes[i]!) }))
 const concat = (trace: Trace, parts: ReadonlyArray<Traced>, axis: number): Traced => {
   const laned = parts.some((part) => part.laned), first = parts[0]!
   const name = trace.node("Concat", parts.map((part) => (laned ? trace.spread(part) : part).name), { axis: axis + (laned ? 1 : 0) })
-  return { name, laned, shape: first.shape.with(axis, parts.reduce((sum, part) => sum + part.shape[axis]!, 0)), dtype: first.dtype }
-}
-const fill = (trace: Trace, value: number, shape: ReadonlyArray<number>, dtype: tfjs.DataType): Traced => {
-  const one = scalar(trace, value, dtype)
-  return { ...one, shape, name: trace.node("Expand", [one.name, trace.graph.int64(shape)]) }
+  return derived({ ...first, laned }, name, { shape: first.shape.with(axis, parts.reduce((sum, part) => sum + part.shape[axis]!, 0)) })
 }
 
-/** The kernels that can be traced. What is not here is an error that names the kernel and the loss. */
-export const operations: Readonly<Record<string, Write>> = {
+/** Value by value: what is held once stays so. */
+const pointwise: Readonly<Record<string, Write>> = {
   Add: binary("Add"),
   Sub: binary("Sub"),
   Multiply: binary("Mul"),
@@ -217,6 +228,17 @@ export const operations: Readonly<Record<string, Write>> = {
     const x = input(inputs, "input")
     return trace.reshape(x, x.shape.toSpliced(axisOf(given["dim"], x.shape.length + 1), 0, 1))
   },
+  Fill: (trace, _, given) => trace.fill(number(given["value"]), numbers(given["shape"] ?? []), dtypeOf(given["dtype"])),
+  ZerosLike: (trace, inputs) => trace.fill(0, input(inputs, "x").shape, input(inputs, "x").dtype),
+  OnesLike: (trace, inputs) => trace.fill(1, input(inputs, "x").shape, input(inputs, "x").dtype),
+  Range: (trace, _, given) => {
+    const start = number(given["start"]), step = number(given["step"]), count = Math.max(0, Math.ceil((number(given["stop"]) - start) / step))
+    return trace.constant(Array.from({ length: count }, (_, i) => start + i * step), [count], dtypeOf(given["dtype"]))
+  }
+}
+
+/** These take their operands whole. */
+const structural: Readonly<Record<string, Write>> = {
   Sum: reduction("ReduceSum"),
   Mean: reduction("ReduceMean"),
   Prod: reduction("ReduceProd"),
@@ -261,33 +283,35 @@ export const operations: Readonly<Record<string, Write>> = {
   },
   Tile: (trace, inputs, given) => {
     const x = input(inputs, "x"), reps = numbers(given["reps"])
-    return { ...x, shape: x.shape.map((size, i) => size * reps[i]!), name: trace.node("Tile", [x.name, trace.graph.int64(x.laned ? [1, ...reps] : reps)]) }
+    return derived(x, trace.node("Tile", [x.name, trace.graph.int64(x.laned ? [1, ...reps] : reps)]), { shape: x.shape.map((size, i) => size * reps[i]!) })
   },
   PadV2: (trace, inputs, given) => {
     const x = input(inputs, "x"), pairs = (given["paddings"] as ReadonlyArray<readonly [number, number]>), lane = x.laned ? [0] : []
     const pads = trace.graph.int64([...lane, ...pairs.map(([before]) => before), ...lane, ...pairs.map(([, after]) => after)])
-    return { ...x, shape: x.shape.map((size, i) => size + pairs[i]![0] + pairs[i]![1]), name: trace.node("Pad", [x.name, pads, scalar(trace, number(given["constantValue"]), x.dtype).name]) }
+    return derived(x, trace.node("Pad", [x.name, pads, scalar(trace, number(given["constantValue"]), x.dtype).name]), { shape: x.shape.map((size, i) => size + pairs[i]![0] + pairs[i]![1]) })
   },
   Reverse: (trace, inputs, given) => {
     const x = input(inputs, "x"), axes = axesOf(given["dims"], x.shape.length), all = (value: number) => trace.graph.int64(axes.map(() => value))
-    return { ...x, name: trace.node("Slice", [x.name, all(-1), all(Number.MIN_SAFE_INTEGER), trace.graph.int64(axes.map((axis) => axis + shift(x))), all(-1)]) }
+    return derived(x, trace.node("Slice", [x.name, all(-1), all(Number.MIN_SAFE_INTEGER), trace.graph.int64(axes.map((axis) => axis + shift(x))), all(-1)]))
   },
   Cumsum: (trace, inputs, given) => {
     const x = input(inputs, "x"), axis = axisOf(given["axis"], x.shape.length) + shift(x)
-    return { ...x, name: trace.node("CumSum", [x.name, trace.graph.int64([axis])], { exclusive: given["exclusive"] === true ? 1 : 0, reverse: given["reverse"] === true ? 1 : 0 }) }
+    return derived(x, trace.node("CumSum", [x.name, trace.graph.int64([axis])], { exclusive: given["exclusive"] === true ? 1 : 0, reverse: given["reverse"] === true ? 1 : 0 }))
   },
   TopK: (trace, inputs, given) => {
     const x = input(inputs, "x"), k = number(given["k"]), shape = [...x.shape.slice(0, -1), k]
     const [values, indices] = trace.graph.nodeOf(2, "TopK", [x.name, trace.graph.int64([k])], { axis: -1 })
-    return [{ ...x, shape, name: values! }, { ...x, shape, dtype: "int32", name: trace.node("Cast", [indices!], { to: 6 }) }]
+    return [derived(x, values!, { shape }), derived(x, trace.node("Cast", [indices!], { to: elementTypes.int32 }), { shape, dtype: "int32" })]
   },
   Softmax: (trace, inputs) => apply(trace, "Softmax", input(inputs, "logits"), { axis: -1 }),
-  LogSoftmax: (trace, inputs) => apply(trace, "LogSoftmax", input(inputs, "logits"), { axis: -1 }),
-  Fill: (trace, _, given) => fill(trace, number(given["value"]), numbers(given["shape"] ?? []), dtypeOf(given["dtype"])),
-  ZerosLike: (trace, inputs) => fill(trace, 0, input(inputs, "x").shape, input(inputs, "x").dtype),
-  OnesLike: (trace, inputs) => fill(trace, 1, input(inputs, "x").shape, input(inputs, "x").dtype),
-  Range: (trace, _, given) => {
-    const start = number(given["start"]), step = number(given["step"]), count = Math.max(0, Math.ceil((number(given["stop"]) - start) / step))
-    return trace.constant(Array.from({ length: count }, (_, i) => start + i * step), [count], dtypeOf(given["dtype"]))
-  }
+  LogSoftmax: (trace, inputs) => apply(trace, "LogSoftmax", input(inputs, "logits"), { axis: -1 })
+}
+
+/** The kernels that can be traced. What is not here is an error that names the kernel and the loss. */
+export const operations: Readonly<Record<string, Write>> = {
+  ...pointwise,
+  ...Object.fromEntries(Object.entries(structural).map(([kernel, write]): [string, Write] => [
+    kernel,
+    (trace, inputs, given, tf) => write(trace, Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, trace.whole(x)])), given, tf)
+  ]))
 }

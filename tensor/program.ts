@@ -27,6 +27,10 @@ export type Buffers = Readonly<Record<string, Float32Array | Int32Array>>
 export type Run = (lanes: ReadonlyArray<number>) => Promise<void>
 
 export interface Compiled {
+  /** Nodes of the graph, where it is one. */
+  readonly nodes?: number
+  /** What the user should know of how it runs. */
+  readonly notice?: string
   readonly bind: (buffers: Buffers) => Run
 }
 export interface Engine {

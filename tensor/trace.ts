@@ -7,21 +7,32 @@
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
 import { Stage } from "outcrop"
-import { type Attributes, type ElementType, Graph } from "./onnx.ts"
+import { Obstacle, Untraceable } from "./fallback.ts"
+import { type Attributes, type ElementType, elementTypes, Graph } from "./onnx.ts"
 import { operations } from "./operations.ts"
 import type { Program } from "./program.ts"
 
-/** A tensor of the program while it is traced: the ONNX value that holds it, and its shape as the program sees it. */
+/**
+ * A tensor of the program while it is traced: the ONNX value that holds it, and its shape as the program sees it. What repeats along an
+ * axis is held once: where `held` has a 1, `shape` may have more. So autodiff's products with ones, by which it spreads the gradient of a
+ * sum, cost nothing until something needs the values apart.
+ */
 export interface Traced {
   readonly name: string
   readonly laned: boolean
   readonly shape: ReadonlyArray<number>
+  /** The value's own shape, without lanes; as long as `shape`. */
+  readonly held: ReadonlyArray<number>
   readonly dtype: tfjs.DataType
+  /** Of a constant that is one number throughout: that number. */
+  readonly uniform?: number
 }
+
+const same = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): boolean => a.length === b.length && a.every((size, i) => size === b[i])
 
 const elementType = (dtype: tfjs.DataType): ElementType => {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype
-  throw new Error(`the tracer has no tensors of type ${dtype}`)
+  throw new Obstacle(`it has tensors of type ${dtype}`)
 }
 
 /** One model under construction. */
@@ -32,35 +43,57 @@ export class Trace {
     this.lanes = lanes
   }
 
-  /** The shape that the ONNX value has. */
-  physical({ laned, shape }: Pick<Traced, "laned" | "shape">): ReadonlyArray<number> {
+  /** The shape with lanes, where there are lanes. */
+  physical(laned: boolean, shape: ReadonlyArray<number>): ReadonlyArray<number> {
     return laned ? [this.lanes, ...shape] : shape
   }
   node(type: string, inputs: ReadonlyArray<string>, attributes?: Attributes, domain?: string): string {
     return this.graph.node(type, inputs, attributes, domain)
   }
   constant(values: ArrayLike<number>, shape: ReadonlyArray<number>, dtype: tfjs.DataType): Traced {
+    const first = values[0]
+    let length = 0
+    while (length < values.length && Object.is(values[length], first)) length++
+    if (first !== undefined && length === values.length) return this.fill(first, shape, dtype)
+    return { name: this.write(values, shape, dtype), laned: false, shape, held: shape, dtype }
+  }
+  /** One number throughout. */
+  fill(value: number, shape: ReadonlyArray<number>, dtype: tfjs.DataType): Traced {
+    const held = shape.map(() => 1)
+    return { name: this.write([value], held, dtype), laned: false, shape, held, dtype, uniform: dtype === "float32" ? Math.fround(value) : value }
+  }
+  private write(values: ArrayLike<number>, shape: ReadonlyArray<number>, dtype: tfjs.DataType): string {
     const type = elementType(dtype)
-    const data = type === "float32" ? Float32Array.from(values) : type === "int32" ? Int32Array.from(values) : Uint8Array.from(values)
-    return { name: this.graph.constant(data, shape), laned: false, shape, dtype }
+    return this.graph.constant(type === "float32" ? Float32Array.from(values) : type === "int32" ? Int32Array.from(values) : Uint8Array.from(values), shape)
+  }
+  /** The tensor with every value in its place. */
+  whole({ held, laned, name, shape, dtype }: Traced): Traced {
+    const there = same(held, shape)
+    return { name: there ? name : this.node("Expand", [name, this.graph.int64(this.physical(laned, shape))]), laned, shape, held: shape, dtype }
   }
   reshape(x: Traced, shape: ReadonlyArray<number>): Traced {
-    if (shape.length === x.shape.length && shape.every((size, i) => size === x.shape[i])) return x
-    return { ...x, shape, name: this.node("Reshape", [x.name, this.graph.int64(this.physical({ ...x, shape }))]) }
+    if (same(shape, x.shape)) return x
+    if (x.uniform !== undefined) return this.fill(x.uniform, shape, x.dtype)
+    const { dtype, laned, name } = this.whole(x)
+    return { name: this.node("Reshape", [name, this.graph.int64(this.physical(laned, shape))]), laned, shape, held: shape, dtype }
   }
   cast(x: Traced, dtype: tfjs.DataType): Traced {
-    return x.dtype === dtype ? x : { ...x, dtype, name: this.node("Cast", [x.name], { to: { float32: 1, int32: 6, int64: 7, bool: 9 }[elementType(dtype)] }) }
+    if (x.dtype === dtype) return x
+    if (x.uniform !== undefined && dtype === "float32") return this.fill(x.uniform, x.shape, dtype)
+    const { held, laned, name, shape } = x
+    return { name: this.node("Cast", [name], { to: elementTypes[elementType(dtype)] }), laned, shape, held, dtype }
   }
-  /** The tensor with an axis of lanes, the same in each. */
+  /** The whole tensor with an axis of lanes, the same in each. */
   spread(x: Traced): Traced {
-    return x.laned ? x : { ...x, laned: true, name: this.node("Expand", [x.name, this.graph.int64([this.lanes, ...x.shape])]) }
+    const { dtype, name, shape } = x
+    return x.laned ? this.whole(x) : { name: this.node("Expand", [name, this.graph.int64([this.lanes, ...shape])]), laned: true, shape, held: shape, dtype }
   }
-  /**
-   * The tensor with axes of size 1 in front, up to the given rank. A tensor without lanes needs them only where it would otherwise
-   * be as long as one with lanes.
-   */
-  align(x: Traced, rank: number): string {
-    return x.laned && x.shape.length < rank ? this.reshape(x, [...Array<number>(rank - x.shape.length).fill(1), ...x.shape]).name : x.name
+  /** The tensor with axes of size 1 in front, up to the given rank, so that it broadcasts against tensors of that rank whether they have lanes or not. */
+  align(x: Traced, rank: number): Traced {
+    const ones = Array<number>(rank - x.shape.length).fill(1), shape = [...ones, ...x.shape], held = [...ones, ...x.held]
+    if (ones.length === 0) return x
+    if (x.uniform !== undefined) return this.fill(x.uniform, shape, x.dtype)
+    return { ...x, shape, held, name: this.node("Reshape", [x.name, this.graph.int64(this.physical(x.laned, held))]) }
   }
 }
 
@@ -69,11 +102,8 @@ const explain = (program: string, cause: unknown): Stage.StageError => {
   if (cause instanceof Stage.StageError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
   const missing = /Kernel '(\w+)' not registered/.exec(message)?.[1]
-  return new Stage.StageError({
-    message: missing !== undefined
-      ? `${program}: the loss uses the tfjs operation ${missing}, which cannot be traced to ONNX; run it with --backend tfjs, or write the loss without it`
-      : `${program}: the loss cannot be traced to ONNX: ${message}`
-  })
+  if (missing !== undefined) return new Untraceable(program, `uses the tfjs operation ${missing}, which cannot be traced to ONNX`)
+  return cause instanceof Obstacle ? new Untraceable(program, `cannot be traced to ONNX: ${message}`) : new Stage.StageError({ message: `${program}: the loss cannot be traced to ONNX: ${message}` })
 }
 
 /**
@@ -90,7 +120,7 @@ const register = (tf: typeof tfjs): { readonly name: string; readonly begin: (tr
     const known = symbols.get(x.dataId)
     if (known !== undefined) return known
     const made = constants.get(x.dataId)
-    if (made === undefined) throw new Error("it uses a tensor that was made outside of it")
+    if (made === undefined) throw new Obstacle("it uses a tensor that was made outside of it")
     const constant = trace.constant(made.values, made.shape, made.dtype)
     symbols.set(x.dataId, constant)
     return constant
@@ -103,7 +133,7 @@ const register = (tf: typeof tfjs): { readonly name: string; readonly begin: (tr
     }
     override readSync(dataId: object): tfjs.backend_util.TypedArray {
       const made = constants.get(dataId)
-      if (made === undefined) throw new Error("it reads the value of a tensor (dataSync, arraySync), which is not known while it is traced")
+      if (made === undefined) throw new Obstacle("it reads the value of a tensor (dataSync, arraySync), which is not known while it is traced")
       return made.values
     }
     override read(dataId: object): Promise<tfjs.backend_util.TypedArray> {
@@ -158,11 +188,15 @@ const register = (tf: typeof tfjs): { readonly name: string; readonly begin: (tr
     tensor: (x) => tf.engine().makeTensorFromTensorInfo(remember(x))
   }
 }
+/** The model's first output, an empty sequence: see `onnx-engine.ts`. */
+export const finished = "finished"
+
 let registered: ReturnType<typeof register> | undefined
 
 /**
  * Traces a program. The model's inputs and outputs are named as the program's, each `[lanes, ...shape]`; inputs that the program does not
- * read are not there. Throws a `StageError` that names the operation which stands in the way.
+ * read are not there. Throws an `Untraceable` that names the operation which
+ * stands in the way, and a `StageError` where the loss itself is wrong.
  */
 export const trace = (tf: typeof tfjs, program: Program): ReturnType<Graph["model"]> & { readonly outputs: ReadonlyMap<string, ReadonlyArray<number>> } => {
   registered ??= register(tf)
@@ -170,6 +204,7 @@ export const trace = (tf: typeof tfjs, program: Program): ReturnType<Graph["mode
   const into = new Trace(program.lanes)
   const before = tf.getBackend()
   const outputs = new Map<string, ReadonlyArray<number>>()
+  into.graph.emptySequence(finished)
   begin(into)
   // Selecting a backend that needs no set-up is synchronous in effect, and nothing awaits between here and the restoring line.
   void tf.setBackend(name)
@@ -178,12 +213,12 @@ export const trace = (tf: typeof tfjs, program: Program): ReturnType<Graph["mode
     const inputs: Record<string, tfjs.Tensor> = {}
     for (const [key, { dtype, shape }] of Object.entries(program.inputs)) {
       into.graph.input({ name: key, type: dtype, shape: [program.lanes, ...shape] })
-      inputs[key] = tensor({ name: key, laned: true, shape, dtype })
+      inputs[key] = tensor({ name: key, laned: true, shape, held: shape, dtype })
     }
     for (const [key, out] of Object.entries(program.body(tf, inputs))) {
       const result = into.cast(into.spread(symbol(out)), "float32")
       outputs.set(key, result.shape)
-      into.graph.output({ name: key, type: "float32", shape: into.physical(result) }, result.name)
+      into.graph.output({ name: key, type: "float32", shape: into.physical(true, result.shape) }, result.name)
     }
   } catch (cause) {
     throw explain(program.name, cause)

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, History, type OpenColumn, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
+import { withFallback } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
 import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
 import { fitLinear, projectLinear } from "./linear.ts"
@@ -50,7 +51,7 @@ export interface Specification<F extends Schema.Struct.Fields, P, S extends keyo
   readonly working?: (parameters: P) => Readonly<Record<string, number>>
 }
 
-const engines: Readonly<Record<string, Engine>> = { onnx: onnxEngine, tfjs: tfjsEngine }
+const engines: Readonly<Record<string, Engine>> = { onnx: withFallback(onnxEngine, tfjsEngine), tfjs: tfjsEngine }
 /** Rows that are projected at a time. */
 const rowsAtOnce = 256
 
@@ -151,7 +152,8 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       alike: (parameters) => alike(parameters as Parameters),
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
-        const { progress } = yield* Stage.Report
+        const { notice, progress } = yield* Stage.Report
+        const said = new Set<string>()
         const variants = yield* Effect.try({
           try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
           catch: failed(name)
@@ -163,11 +165,16 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
           ? yield* fitLinear(variants.map((variant, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out, batch, progress }, failed(name))
           : yield* Effect.flatMap(backend, ({ engine, engineName }) => fitLockstep(variants, {
             objective,
-            compile: (rows, gradients) => cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients))),
+            compile: async (rows, gradients) => {
+              const made = await cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients)))
+              if (made.notice !== undefined) said.add(made.notice)
+              return made
+            },
             batch,
             masked,
             progress
           }, failed(name)))
+        yield* Effect.forEach(said, notice)
         const layout = Object.entries(shapes(objective.head))
         return results.map(({ history, weights }) => ({
           weights: {

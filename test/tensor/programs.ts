@@ -3,6 +3,7 @@ import { stream } from "outcrop"
 import { onnxEngine } from "../../tensor/onnx-engine.ts"
 import { type Input, type Program, sizeOf } from "../../tensor/program.ts"
 import { load } from "../../tensor/tfjs.ts"
+import { trace } from "../../tensor/trace.ts"
 
 export type Values = Readonly<Record<string, Float32Array | Int32Array>>
 
@@ -26,12 +27,17 @@ export const eager = async (program: Program, values: Values): Promise<ReadonlyA
   }))
 }
 
-/** The outputs of each lane as ONNX; `sizes` are those of one lane. */
-export const traced = async (program: Program, values: Values, sizes: Readonly<Record<string, number>>): Promise<ReadonlyArray<Readonly<Record<string, Float32Array>>>> => {
-  const out = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, new Float32Array(size * program.lanes)]))
-  await (await onnxEngine.compile(program)).bind({ ...values, ...out })(Array.from({ length: program.lanes }, (_, lane) => lane))
-  return Array.from({ length: program.lanes }, (_, lane) => Object.fromEntries(Object.entries(out).map(([name, all]) => [name, all.slice(lane * sizes[name]!, (lane + 1) * sizes[name]!)])))
+/** A program as ONNX: from values to the outputs of each lane. */
+export const compiled = async (program: Program): Promise<(values: Values) => Promise<ReadonlyArray<Readonly<Record<string, Float32Array>>>>> => {
+  const sizes = [...trace(await load(), program).outputs].map(([name, shape]) => [name, sizeOf(shape)] as const), { bind } = await onnxEngine.compile(program)
+  return async (values) => {
+    const out = Object.fromEntries(sizes.map(([name, size]) => [name, new Float32Array(size * program.lanes)]))
+    await bind({ ...values, ...out })(Array.from({ length: program.lanes }, (_, lane) => lane))
+    return Array.from({ length: program.lanes }, (_, lane) => Object.fromEntries(sizes.map(([name, size]) => [name, out[name]!.slice(lane * size, (lane + 1) * size)])))
+  }
 }
+/** The outputs of each lane as ONNX. */
+export const traced = async (program: Program, values: Values): Promise<ReadonlyArray<Readonly<Record<string, Float32Array>>>> => (await compiled(program))(values)
 
 /** The largest difference; NaN equals NaN, an infinity itself. */
 export const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>

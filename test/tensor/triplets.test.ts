@@ -32,7 +32,7 @@ const programFor = (loss: Loss, rows: number, width: number, sets: number): Prog
 const evaluate = async (engine: "eager" | "traced", loss: Loss, z: ReadonlyArray<ReadonlyArray<number>>, ids: ReadonlyArray<ReadonlyArray<number>>, margin: number, weights: ReadonlyArray<number>) => {
   const program = programFor(loss, z.length, z[0]!.length, ids.length)
   const values = { z: Float32Array.from(z.flat()), ids: Int32Array.from(ids.flat()), margin: Float32Array.of(margin), weights: Float32Array.from(weights) }
-  const [lane] = await (engine === "eager" ? eager(program, values) : traced(program, values, { value: 1, grad: z.flat().length }))
+  const [lane] = await (engine === "eager" ? eager(program, values) : traced(program, values))
   return { value: lane!["value"]![0]!, grad: lane!["grad"]! }
 }
 

@@ -5,10 +5,10 @@ import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, type OpenColumn, Split, Stage, stream } from "outcrop"
 import { type Columns, make, type TableInput, type TableSchema, view } from "../../../schemas/table.ts"
 
-const services = (backend: string) =>
+const services = (backend: string, notices: Array<string>) =>
   Layer.mergeAll(
     Layer.succeed(Stage.Backend, { name: backend }),
-    Layer.succeed(Stage.Report, { notice: () => Effect.void, progress: () => Effect.void }),
+    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
     Layer.succeed(Stage.Files, {
       read: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
       digest: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
@@ -17,7 +17,7 @@ const services = (backend: string) =>
       keep: () => Effect.fail(new Stage.FileError({ path: "", message: "a training keeps no files" }))
     })
   )
-export const run = <A, E>(work: Effect.Effect<A, E, Stage.Services>, backend = "onnx"): Promise<A> => Effect.runPromise(Effect.provide(work, services(backend)))
+export const run = <A, E>(work: Effect.Effect<A, E, Stage.Services>, backend = "onnx", notices: Array<string> = []): Promise<A> => Effect.runPromise(Effect.provide(work, services(backend, notices)))
 
 export interface Data {
   readonly width: number
