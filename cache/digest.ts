@@ -40,6 +40,23 @@ const numeric = (kind: ColumnKind, width: number, values: Float32Array | Float64
   return sum.digest("hex")
 }
 
+/** The digest of rows of numbers: how many each has, then all of them. */
+const lists = (kind: ColumnKind, rows: ReadonlyArray<Float32Array | Float64Array>): string => {
+  const sum = createHash("sha256").update(`outcrop column 2\n${kind} ${rows.length}\n`)
+  updateBytes(sum, Int32Array.from(rows, ({ length }) => length))
+  for (let from = 0; from < rows.length; from += pieceRows) {
+    const part = rows.slice(from, from + pieceRows)
+    const length = part.reduce((total, row) => total + row.length, 0), values = kind === "floats" ? new Float32Array(length) : new Float64Array(length)
+    let at = 0
+    for (const row of part) {
+      values.set(row, at)
+      at += row.length
+    }
+    updateBytes(sum, settled(values))
+  }
+  return sum.digest("hex")
+}
+
 /** The digest of rows as JSON has them. */
 const textual = (kind: ColumnKind, rows: ReadonlyArray<unknown>, of: (row: never) => unknown = (row) => row): string => {
   const sum = createHash("sha256").update(`outcrop column 1\n${kind}\n[`)
@@ -67,7 +84,7 @@ export const columnDigest = (kind: ColumnKind, column: Column): string => {
       return textual(kind, as("assets"), assetsOf)
     case "floats":
     case "numbers":
-      return textual(kind, as("numbers"), numbersOf)
+      return lists(kind, as(kind))
     case "number":
     case "time":
     case "integer":
