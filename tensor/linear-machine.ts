@@ -28,7 +28,7 @@ export interface LinearMachineOptions {
   readonly out: number
   /** The most rows of a batch. */
   readonly rows: number
-  /** Label sets of a batch, and the most classes of one. */
+  /** Label sets of a batch, and the most classes of one; without label sets it only projects. */
   readonly tasks: number
   readonly classes: number
   /** Samples come again and again: they are copied into WebAssembly once, where they fit. */
@@ -50,7 +50,9 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
   const layout = new Layout(), place = (words: number) => layout.bytes(words * 4)
   const x = place((slots + 1) * stride), zeros = x + slots * stride * 4, batch = place(capacity)
   const weights = place(size), first = place(size), second = place(size), kept = place(size), slope = place(size)
-  const z = place(capacity * panels * 8), dz = place(capacity * panels * 8), d = place(capacity * ld), counts = place(capacity * ld), pull = place(capacity * ld), pulls = place(capacity)
+  const z = place(capacity * panels * 8), dz = place(capacity * panels * 8), pulls = place(capacity)
+  // Without tasks there is nothing to train: no pairs of rows.
+  const pairs = tasks === 0 ? 0 : capacity * ld, d = place(pairs), counts = place(pairs), pull = place(pairs)
   const labels = Array.from({ length: tasks }, () => place(capacity)), order = place(capacity), start = place(classes + 2), scratch = place(7 * ld + 1088), found = place(2)
 
   const memory = layout.memory(), { sgd } = instantiate(optimiserBytes, memory, ["sgd"])
