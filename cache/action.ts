@@ -26,6 +26,12 @@ export interface Output {
 /** What an ingest stage met in the file system: digests of files, "absent", or "folder <digest of its listing>". */
 export type Trace = Readonly<Record<string, string>>
 
+/** A piece of the work, and how long it took. */
+export interface Timing {
+  readonly what: string
+  readonly seconds: number
+}
+
 export interface Action {
   readonly version: 1
   readonly key: string
@@ -38,6 +44,7 @@ export interface Action {
   /** Base64 of the Arrow IPC files that stand in the action, by blob digest. */
   readonly inline: Readonly<Record<string, string>>
   readonly notices: ReadonlyArray<string>
+  readonly timings?: ReadonlyArray<Timing>
   readonly trace?: Trace
   /** The key of the static part, where files are found while the stage runs. */
   readonly staticKey?: string

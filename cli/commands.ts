@@ -42,7 +42,7 @@ const planning = {
   ...session,
   force: many("force", "a stage to run even where its result is cached"),
   rehash: toggle("rehash", "read files anew instead of trusting size and times"),
-  backend: text("backend", "numeric engine of training stages: onnx or tfjs")
+  backend: text("backend", "numeric engine of training stages: wasm, onnx or tfjs; each takes the best that it can run on")
 }
 
 const run = Command.make("run", {

@@ -15,10 +15,11 @@ export const logsCommand = Effect.fn("cli/logs")(function*(flags: SessionFlags &
     const action = key === undefined ? undefined : session.cache.index.action(key)
     if (action === undefined) continue
     if (flags.json) {
-      console.log(JSON.stringify({ version: 1, node: node.address, key, started: action.started, seconds: action.seconds, host: action.host, notices: action.notices }))
+      console.log(JSON.stringify({ version: 1, node: node.address, key, started: action.started, seconds: action.seconds, host: action.host, notices: action.notices, timings: action.timings ?? [] }))
       continue
     }
     console.log(`${style("dim", action.started.slice(0, 19).replace("T", " "))}  ${showSeconds(action.seconds).padStart(8)}  ${node.address}`)
+    for (const { seconds, what } of action.timings ?? []) console.log(style("dim", `${" ".repeat(21)}${showSeconds(seconds).padStart(8)}  of it: ${what}`))
     for (const notice of action.notices) console.log(`                               ${notice}`)
   }
 })

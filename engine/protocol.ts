@@ -1,5 +1,5 @@
 /** What the main thread and its workers say to each other. */
-import type { Output, Trace } from "../cache/action.ts"
+import type { Output, Timing, Trace } from "../cache/action.ts"
 import { isVectors } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 
@@ -51,6 +51,7 @@ export interface MemberResult {
   /** Arrow bytes of the tables that are small enough to stand in the action. */
   readonly inline: Readonly<Record<string, Uint8Array>>
   readonly notices: ReadonlyArray<string>
+  readonly timings?: ReadonlyArray<Timing>
   readonly trace: Trace
 }
 

@@ -17,6 +17,7 @@ export const actionOf = (node: Node, missing: Missing, result: MemberResult, sta
     outputs: result.outputs,
     inline: Object.fromEntries(Object.entries(result.inline).map(([blob, bytes]) => [blob, Buffer.from(bytes).toString("base64")])),
     notices: result.notices,
+    ...(result.timings === undefined || result.timings.length === 0 ? {} : { timings: result.timings }),
     ...(missing.staticKey === undefined ? {} : { trace: result.trace, staticKey: missing.staticKey }),
     started,
     seconds,

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type { Timing } from "../cache/action.ts"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
 import { lengthOf } from "../schemas/column.ts"
@@ -75,7 +76,7 @@ const run = async (job: Job): Promise<FromWorker> => {
   const stage = await loading
   cache ??= openCache(job.cacheRoot)
   const { index, store } = cache
-  const notices: Array<string> = []
+  const notices: Array<string> = [], timings: Array<Timing> = []
   let told = -Infinity
   const trace: Record<string, string> = {}
   const services = Layer.mergeAll(
@@ -89,6 +90,10 @@ const run = async (job: Job): Promise<FromWorker> => {
     })),
     Layer.succeed(Report, {
       notice: (text) => Effect.sync(() => void notices.push(text)),
+      timed: () => {
+        const begin = performance.now()
+        return (what) => void timings.push({ what, seconds: (performance.now() - begin) / 1000 })
+      },
       progress: (done, total) => Effect.sync(() => {
         const now = performance.now()
         if (done < total && now - told < progressMilliseconds) return
@@ -157,7 +162,7 @@ const run = async (job: Job): Promise<FromWorker> => {
   for (const [i, { all, member }] of prepared.entries()) {
     const learned = check(stage.learns, fitted[i]!)
     const given = job.task === "fit" ? {} : await perform(applied(stage, learned, all(), member))
-    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], trace })
+    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], timings, trace })
   }
   return { type: "done", results }
 }

@@ -50,10 +50,14 @@ export class Files extends Context.Service<Files, {
   readonly keep: (bytes: Uint8Array) => Effect.Effect<FileEntry, FileError>
 }>()("outcrop/Files") {}
 
-/** What a stage tells its user while it works. Notices are kept with the result; they are for counts: what was dropped and why. */
+/**
+ * What a stage tells its user while it works. Notices are kept with the result; they are for counts: what was dropped and why. `timed` begins to time a
+ * piece of work and gives what ends it; the log tells the user how long it took, nobody tells the stage.
+ */
 export class Report extends Context.Service<Report, {
   readonly notice: (text: string) => Effect.Effect<void>
   readonly progress: (done: number, total: number) => Effect.Effect<void>
+  readonly timed: () => (what: string) => void
 }>()("outcrop/Report") {}
 
 /** Says in the node's notices what a user should know of the result: what was dropped, and why. */

@@ -152,7 +152,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       alike: (parameters) => alike(parameters as Parameters),
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
-        const { notice, progress } = yield* Stage.Report
+        const { notice, progress, timed } = yield* Stage.Report
         const said = new Set<string>()
         const variants = yield* Effect.try({
           try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
@@ -166,7 +166,11 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
           : yield* Effect.flatMap(backend, ({ engine, engineName }) => fitLockstep(variants, {
             objective,
             compile: async (rows, gradients) => {
-              const made = await cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], () => engine.compile(programOf(objective, rows, lanes, gradients)))
+              const made = await cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], async () => {
+                const done = timed(), program = await engine.compile(programOf(objective, rows, lanes, gradients))
+                done(`compiling ${gradients ? "loss and gradient" : "the loss"} of ${rows} rows, ${lanes} variants at a time${program.nodes === undefined ? "" : `, to ${program.nodes} nodes`}`)
+                return program
+              })
               if (made.notice !== undefined) said.add(made.notice)
               return made
             },

@@ -48,7 +48,7 @@ const services = (folder: string, notices: Array<string>) => {
   const digests = new Map<string, string>()
   return Layer.mergeAll(
     Layer.succeed(Backend, { name: "onnx" }),
-    Layer.succeed(Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
+    Layer.succeed(Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Files, {
       read: bytes,
       digest: (path) => Effect.map(digests.has(path) ? Effect.succeed(digests.get(path)!) : Effect.map(bytes(path), (all) => hash("sha256", all, "hex")), (digest) => {

@@ -44,7 +44,7 @@ const folds = 8
 const refuse = (path: string) => Effect.fail(new FileError({ path, message: "no files here" }))
 const services = (backend: string) => Layer.mergeAll(
   Layer.succeed(Backend, { name: backend }),
-  Layer.succeed(Report, { notice: () => Effect.void, progress: () => Effect.void }),
+  Layer.succeed(Report, { notice: () => Effect.void, progress: () => Effect.void, timed: () => () => {} }),
   Layer.succeed(Files, { read: refuse, digest: refuse, list: refuse, exists: refuse, keep: () => refuse("") })
 )
 

@@ -33,20 +33,23 @@ describe("README", () => {
     expect(Object.fromEntries(stages.map(({ stage, total }) => [stage, total]))).toMatchObject({ samples: 1, embed: 1, split: 4, train: 1 + 3 * 4, probe: 16 })
   })
 
-  it("shows a loss in one file that trains", () => {
+  it("shows a loss in one file that trains, three folds in one graph", () => {
     fs.writeFileSync(join(folder, "nca.ts"), block("README.md", "ts"))
     yaml("own.yaml", `
 name: own-loss
+replicates: { fold: [0, 1, 2] }
 axes:
   method: { nca: { uses: ./nca.ts, with: { temperature: 0.5, epochs: 50, rate: 0.01 } } }
 stages:
   samples: { uses: ingest/synthetic, with: { samples: 60 } }
   embed:   { uses: embed/rcf, needs: samples, with: { features: 64 } }
   classes: { uses: mine/classes, needs: samples }
-  train:   { uses: $method.uses, needs: { embeddings: embed, annotations: classes }, with: $method.with }
+  split:   { uses: ingest/split, needs: samples, with: { test: 0.2, folds: 3, fold: $fold } }
+  train:   { uses: $method.uses, needs: { embeddings: embed, annotations: classes, split }, with: $method.with }
 `)
     outcrop("run", "own.yaml")
-    const losses = outcrop("get", "own.yaml", "train.history").trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
+    expect(outcrop("logs", "own.yaml", "train").match(/of it: compiling loss and gradient of \d+ rows, 8 variants at a time, to \d+ nodes/g)).toHaveLength(3)
+    const losses = outcrop("get", "own.yaml", "train.history", "fold=0").trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
     expect(losses).toHaveLength(50)
     const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
     expect(mean(losses.slice(-5))).toBeLessThan(0.9 * mean(losses.slice(0, 5)))

@@ -30,7 +30,7 @@ export const services = (root: string, notices: Array<string> = [], reads = { co
       exists: (path) => Effect.sync(() => existsSync(join(root, path))),
       keep: () => Effect.die("embed stages keep no files")
     }),
-    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
+    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Backend, { name: "onnx" })
   )
 }

@@ -47,7 +47,7 @@ const services = (root: string, notices: Array<string>, kept: Map<string, Uint8A
           return { path: `cache:${digest}`, digest }
         })
     }),
-    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
+    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Backend, { name: "none" })
   )
 

@@ -13,7 +13,7 @@ export const runStage = async (stage: Stage.Stage, tables: Readonly<Record<strin
   const notices: Array<string> = []
   const services = Layer.mergeAll(
     Layer.succeed(Stage.Files, { read: noFile, digest: noFile, list: noFile, exists: () => Effect.succeed(false), keep: () => Effect.die("this stage keeps no files") }),
-    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
+    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Backend, { name: "none" })
   )
   const decoded = Schema.decodeUnknownSync(stage.with)(parameters, { onExcessProperty: "error" })

@@ -8,7 +8,7 @@ import { type Columns, make, type TableInput, type TableSchema, view } from "../
 const services = (backend: string, notices: Array<string>) =>
   Layer.mergeAll(
     Layer.succeed(Stage.Backend, { name: backend }),
-    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void }),
+    Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Files, {
       read: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
       digest: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
