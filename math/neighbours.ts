@@ -7,29 +7,21 @@
  */
 import { Graph } from "../tensor/onnx.ts"
 import type { Neighbours } from "./knn.ts"
-import type { Matrix } from "./matrix.ts"
 import { bytes } from "../wasm/bytes/neighbours.ts"
 import { instantiate, Layout } from "../wasm/instance.ts"
+import type { Matrix } from "./matrix.ts"
 
 /** Rows of the bank in one product, and queries; with 768 columns both and their products lie in the second-level cache. */
 const blockRows = 2048, blockQueries = 256
 /** Queries that are in memory at once. */
 const most = 8192
 
-/** The model s = MatMulInteger(a, b), a uint8, b int8, s int32, of any shape: ONNX's protobuf, all of whose lengths are below 128 here. */
-const integerModel = (): Uint8Array => {
-  const field = (number: number, content: ReadonlyArray<number>) => [(number << 3) | 2, content.length, ...content]
-  const text = (number: number, value: string) => field(number, [...new TextEncoder().encode(value)])
-  const value = (number: number, name: string, type: number) => field(number, [...text(1, name), ...field(2, field(1, [8, type]))])
-  const node = [...text(1, "a"), ...text(1, "b"), ...text(2, "s"), ...text(4, "MatMulInteger")]
-  const graph = [...field(1, node), ...text(2, "outcrop"), ...value(11, "a", 2), ...value(11, "b", 3), ...value(12, "s", 6)]
-  return Uint8Array.from([8, 8, ...field(7, graph), ...field(8, [...text(1, ""), 16, 17])])
-}
-const floatModel = (n: number, d: number, q: number): Uint8Array => {
-  const graph = new Graph()
-  graph.input({ name: "a", type: "float32", shape: [n, d] })
-  graph.input({ name: "b", type: "float32", shape: [d, q] })
-  graph.output({ name: "s", type: "float32", shape: [n, q] }, graph.node("MatMul", ["a", "b"]))
+/** The model s = a b for a [n, d] and b [d, q]: of bytes with sums in int32, or of floats. */
+const model = (kind: "bytes" | "floats", n: number, d: number, q: number): Uint8Array => {
+  const graph = new Graph(), [a, b, s, product] = kind === "bytes" ? ["uint8", "int8", "int32", "MatMulInteger"] as const : ["float32", "float32", "float32", "MatMul"] as const
+  graph.input({ name: "a", type: a, shape: [n, d] })
+  graph.input({ name: "b", type: b, shape: [d, q] })
+  graph.output({ name: "s", type: s, shape: [n, q] }, graph.node(product, ["a", "b"]))
   return graph.model().bytes
 }
 
@@ -51,7 +43,7 @@ export const search = async (bank: Matrix, queries: Matrix, k: number): Promise<
   const { quantise, scanFloats, scanIntegers, transpose } = instantiate(bytes, memory, ["quantise", "scanFloats", "scanIntegers", "transpose"])
 
   const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 } as const
-  const integers = await InferenceSession.create(integerModel(), options)
+  const integers = await InferenceSession.create(model("bytes", height, d, width), options)
   let floats: Awaited<ReturnType<typeof InferenceSession.create>> | undefined
   const bankIntegers = new Tensor("uint8", new Uint8Array(buffer, x.integers, height * d), [height, d])
   const bankFloats = new Tensor("float32", new Float32Array(buffer, x.floats, height * d), [height, d])
@@ -87,7 +79,7 @@ export const search = async (bank: Matrix, queries: Matrix, k: number): Promise<
         const first = chunk * width, used = Math.min(width, count - first), query = q.floats + first * d * 4, top = at.best + first * k * 8, id = at.ids + first * k * 4
         if (crowded[chunk] === 1) {
           transpose(query, width, d, q.transposed)
-          floats ??= await InferenceSession.create(floatModel(height, d, width), options)
+          floats ??= await InferenceSession.create(model("floats", height, d, width), options)
           await floats.run({ a: bankFloats, b: queryFloats }, { s: floatProducts })
           scanFloats(at.s, own, width, used, from, x.floats, query, d, at.limits, slack, top, id, k)
           continue

@@ -4,7 +4,7 @@
  */
 
 /** Element types in use, by their number in `TensorProto.DataType`. */
-export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const
 export type ElementType = keyof typeof elementTypes
 
 /** Attributes of a node: an integer, a list of integers, or `{ float }` (a JavaScript number cannot say which of the two it is). */
