@@ -36,13 +36,13 @@ const session = {
   cache: text("cache", "folder of the cache (default: OUTCROP_CACHE, else .outcrop beside the YAML)"),
   data: text("data", "folder of the data, instead of the YAML's data.root"),
   set: many("set", "axis=value[,value]: replaces the values of an axis"),
+  backend: text("backend", "numeric engine of training stages: wasm, onnx or tfjs; each takes the best that it can run on"),
   json: toggle("json", "print one JSON document")
 }
 const planning = {
   ...session,
   force: many("force", "a stage to run even where its result is cached"),
-  rehash: toggle("rehash", "read files anew instead of trusting size and times"),
-  backend: text("backend", "numeric engine of training stages: wasm, onnx or tfjs; each takes the best that it can run on")
+  rehash: toggle("rehash", "read files anew instead of trusting size and times")
 }
 
 const run = Command.make("run", {

@@ -4,8 +4,8 @@ import { Tables } from "../engine/tables.ts"
 import type { Finished } from "../report/finished.ts"
 import type { Session } from "./session.ts"
 
-export const finishedOf = ({ cache, grid }: Session): Finished & { readonly missing: number } => {
-  const { nodes } = plan({ grid, cache, force: new Set(), rehash: false, backend: undefined })
+export const finishedOf = ({ backend, cache, grid }: Session): Finished & { readonly missing: number } => {
+  const { nodes } = plan({ grid, cache, force: new Set(), rehash: false, backend })
   return {
     grid,
     tables: new Tables(cache, 1 << 28),

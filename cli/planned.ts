@@ -8,13 +8,12 @@ export interface PlanFlags extends SessionFlags {
   readonly words: ReadonlyArray<string>
   readonly force: ReadonlyArray<string>
   readonly rehash: boolean
-  readonly backend: string | undefined
   readonly json: boolean
 }
 
 export const openPlan = Effect.fn("cli/openPlan")(function*(flags: PlanFlags) {
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
-  const force = yield* forcedStages(session, flags.force)
-  return { words, session, result: plan({ grid: session.grid, cache: session.cache, force, rehash: flags.rehash, backend: flags.backend }) }
+  const force = yield* forcedStages(session, flags.force), { backend, cache, grid } = session
+  return { words, session, result: plan({ grid, cache, force, rehash: flags.rehash, backend }) }
 })

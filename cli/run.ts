@@ -18,7 +18,6 @@ export interface RunFlags extends SessionFlags {
   readonly force: ReadonlyArray<string>
   readonly failFast: boolean
   readonly rehash: boolean
-  readonly backend: string | undefined
   readonly json: boolean
   readonly events: boolean
 }
@@ -81,7 +80,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   const { cache, file, grid } = session
   const force = yield* forcedStages(session, flags.force)
   const display = progress({ grid, mode: flags.events ? "events" : flags.json ? "quiet" : "auto" })
-  const exit = yield* Effect.exit(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: flags.backend, onEvent: display.on }))
+  const exit = yield* Effect.exit(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: session.backend, onEvent: display.on }))
   display.end()
   if (Exit.isFailure(exit)) {
     const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }

@@ -16,6 +16,7 @@ export interface SessionFlags {
   readonly cache: string | undefined
   readonly data: string | undefined
   readonly set: ReadonlyArray<string>
+  readonly backend: string | undefined
 }
 
 export interface Session {
@@ -23,6 +24,8 @@ export interface Session {
   readonly cache: Cache
   readonly library: Library
   readonly grid: Grid
+  /** The training engine that was asked for. */
+  readonly backend: string | undefined
 }
 
 /** SQLite says that the index is damaged: it holds nothing the store does not, so it goes, and a new one is filled. */
@@ -60,7 +63,11 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     cache.index.prefetch(file.pipeline.name)
     const library = new Library(cache.index, cache.store.root)
     const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
-    return { file, cache, library, grid }
+    const backends = [...new Set(grid.nodes.flatMap(({ implementation, parameters }) => implementation.stage.backends(parameters)))]
+    if (flags.backend !== undefined && !backends.includes(flags.backend)) {
+      throw userError(`no stage of ${words.file} runs on the backend "${flags.backend}"${suggest(flags.backend, backends)}; there ${backends.length === 0 ? "are none here" : `are ${backends.join(", ")}`}`)
+    }
+    return { file, cache, library, grid, backend: flags.backend }
   }
   return yield* Effect.tryPromise({
     try: () => open().catch((cause: unknown) => {

@@ -12,8 +12,8 @@ const most = 20
 export const statusCommand = Effect.fn("cli/status")(function*(flags: SessionFlags & { readonly words: ReadonlyArray<string>; readonly json: boolean }) {
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
-  const { cache, grid } = session
-  const result = plan({ grid, cache, force: new Set(), rehash: false, backend: undefined })
+  const { backend, cache, grid } = session
+  const result = plan({ grid, cache, force: new Set(), rehash: false, backend })
   const outdated = result.nodes.filter(({ state }) => state !== "cached")
   if (flags.json) {
     const summary = summaryOf(session, (node) => result.nodes[node]!.state, { rows: result.rows, seconds: result.seconds, bytes: result.bytes })

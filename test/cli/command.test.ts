@@ -201,6 +201,26 @@ describe("other words", () => {
     expect((await folder.outcrop("status")).out).toMatch(/run +train rate=1 fold=0: parameter margin: 0 -> 1\n/)
   })
 
+  it("--backend asks for an engine, of every command; one that no stage has is named", async () => {
+    const folder = new Folder()
+    folder.write("pipeline.yaml", `name: engines
+stages:
+  samples: { uses: ingest/synthetic, with: { samples: 24 } }
+  embed:   { uses: embed/statistics, needs: samples }
+  classes: { uses: mine/classes, needs: samples }
+  train:   { uses: train/triplet, needs: { embeddings: embed, annotations: classes }, with: { tasks: { class: 1 }, out: 4, epochs: 2 } }
+`)
+    expect((await folder.outcrop("run", "--backend", "onnx")).code).toBe(0)
+    expect((await folder.outcrop("status", "--backend", "onnx")).out).toBe("up to date: 4 nodes from 1 cells\n")
+    expect((await folder.outcrop("status")).out).toMatch(/run +train: .*onnx.* -> wasm/)
+    const losses = async (...flags: ReadonlyArray<string>) => (await folder.outcrop("get", "train.history", ...flags)).out.trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
+    await folder.outcrop("run")
+    const [onnx, wasm] = [await losses("--backend", "onnx"), await losses()]
+    expect(onnx).toHaveLength(2)
+    for (const [i, loss] of wasm.entries()) expect(loss).toBeCloseTo(onnx[i]!, 5)
+    expect(await folder.outcrop("run", "--backend", "was")).toMatchObject({ code: 2, err: 'no stage of pipeline.yaml runs on the backend "was" (did you mean "wasm"?); there are wasm, onnx, tfjs\n' })
+  })
+
   it("logs tells when, how long, and what stages said", async () => {
     const { out } = await base.outcrop("logs", "samples")
     expect(out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +[\d.]+ m?s +samples\n +9 samples\n$/)
