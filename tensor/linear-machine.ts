@@ -50,13 +50,13 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
   const layout = new Layout(), place = (words: number) => layout.bytes(words * 4)
   const x = place((slots + 1) * stride), zeros = x + slots * stride * 4, batch = place(capacity)
   const weights = place(size), first = place(size), second = place(size), kept = place(size), slope = place(size)
-  const z = place(capacity * panels * 8), dz = place(capacity * panels * 8), pulls = place(capacity)
+  const laid = place(capacity * columns), z = place(capacity * panels * 8), dz = place(capacity * panels * 8), pulls = place(capacity)
   // Without tasks there is nothing to train: no pairs of rows.
   const pairs = tasks === 0 ? 0 : capacity * ld, d = place(pairs), counts = place(pairs), pull = place(pairs)
   const labels = Array.from({ length: tasks }, () => place(capacity)), order = place(capacity), start = place(classes + 2), scratch = place(7 * ld + 1088), found = place(2)
 
   const memory = layout.memory(), { sgd } = instantiate(optimiserBytes, memory, ["sgd"])
-  const kernel = instantiate(linearBytes, memory, ["accumulate", "batchAll", "batchHard", "descend", "distances", "gradient", "group", "laplacian", "multiply"])
+  const kernel = instantiate(linearBytes, memory, ["accumulate", "batchAll", "batchHard", "descend", "distances", "gradient", "group", "laplacian", "lay", "multiply"])
   const floats = new Float32Array(memory.buffer), integers = new Int32Array(memory.buffer), doubles = new Float64Array(memory.buffer)
   const copy = (row: number, slot: number) => floats.set(values.subarray(row * width, (row + 1) * width), x / 4 + slot * stride)
   if (resident) for (let row = 0; row < samples; row++) copy(row, row)
@@ -118,12 +118,13 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
       const padded = project(n), value = lossOf(n, padded, loss)
       kernel.laplacian(pull, d, padded, ld)
       kernel.multiply(pulls, padded, padded, z, dz, panels)
+      kernel.lay(batch, padded, columns, laid)
       if (optimiser === "adam") {
         power1 *= 0.9
         power2 *= 0.999
-        kernel.descend(batch, n, padded, columns, dz, weights, first, second, panels, rate / (1 - power1), 1 / Math.sqrt(1 - power2))
+        kernel.descend(laid, n, padded, columns, dz, weights, first, second, panels, rate / (1 - power1), 1 / Math.sqrt(1 - power2))
       } else {
-        kernel.gradient(batch, n, padded, columns, dz, slope, panels)
+        kernel.gradient(laid, n, padded, columns, dz, slope, panels)
         sgd(slope, weights, first, size, rate, momentum)
       }
       return value

@@ -67,28 +67,41 @@ export function multiply(rows: usize, n: i32, width: i32, b: usize, out: usize, 
   v128.store(w, f32x4.sub(v128.load(w), f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.mul(f32x4.sqrt(second), root), f32x4.splat(1e-8)))))
 }
 
+/** Lays n rows of a batch out for `descend`: to[k / 4][row][4]. Both n and width are multiples of 4. */
+export function lay(rows: usize, n: i32, width: i32, to: usize): void {
+  const end = <usize>width << 2, block = <usize>n << 4
+  for (let r: usize = 0; r < <usize>n; r++) {
+    const x = <usize>load<u32>(rows + (r << 2))
+    let at = to + (r << 4)
+    for (let k: usize = 0; k < end; k += 16) {
+      v128.store(at, v128.load(x + k))
+      at += block
+    }
+  }
+}
+
 /**
- * The gradient of `multiply` in b, sum over r < n of rows[r] g[r], g in panels of `ld` rows, and in the same registers one step of Adam as
- * `optimisers.ts` has it. width is a multiple of 4.
+ * The gradient of `multiply` in b, sum over r < n of x[r] g[r], and in the same registers one step of Adam as `optimisers.ts` has it. x lies as
+ * `lay` has laid it out, g in panels, both of `ld` rows. width is a multiple of 4.
  */
-export function descend(rows: usize, n: i32, ld: i32, width: i32, g: usize, w: usize, m: usize, v: usize, panels: i32, rate: f32, root: f32): void {
-  const vrate = f32x4.splat(rate), vroot = f32x4.splat(root), last = rows + (<usize>n << 2)
-  // A line of the cache holds 16 columns of a row: all panels use it while it is there.
+export function descend(x: usize, n: i32, ld: i32, width: i32, g: usize, w: usize, m: usize, v: usize, panels: i32, rate: f32, root: f32): void {
+  const vrate = f32x4.splat(rate), vroot = f32x4.splat(root), block = <usize>ld << 4
+  // A line of the cache holds 16 columns: all panels use them while they are there.
   for (let from = 0; from < width; from += 16) {
-    const to = <usize>min(from + 16, width) << 2
+    const to = min(from + 16, width)
     for (let p = 0; p < panels; p++) {
-      const skipped = <usize>(p * width + from) << 5, own = g + (<usize>(p * ld) << 5)
+      const own = g + (<usize>(p * ld) << 5), end = own + (<usize>n << 5), skipped = <usize>(p * width + from) << 5
       let wp = w + skipped, mp = m + skipped, vp = v + skipped
-      for (let k = <usize>from << 2; k < to; k += 16) {
+      for (let k = from; k < to; k += 4) {
         let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0
-        let z = own
-        for (let q = rows; q < last; q += 4) {
-          const x = <usize>load<u32>(q) + k, b0 = v128.load(z), b1 = v128.load(z, 16)
-          let a = v128.load32_splat(x); c0 = madd(a, b0, c0); c1 = madd(a, b1, c1)
-          a = v128.load32_splat(x, 4); c2 = madd(a, b0, c2); c3 = madd(a, b1, c3)
-          a = v128.load32_splat(x, 8); c4 = madd(a, b0, c4); c5 = madd(a, b1, c5)
-          a = v128.load32_splat(x, 12); c6 = madd(a, b0, c6); c7 = madd(a, b1, c7)
-          z += 32
+        let q = x + <usize>(k >> 2) * block
+        for (let z = own; z < end; z += 32) {
+          const b0 = v128.load(z), b1 = v128.load(z, 16)
+          let a = v128.load32_splat(q); c0 = madd(a, b0, c0); c1 = madd(a, b1, c1)
+          a = v128.load32_splat(q, 4); c2 = madd(a, b0, c2); c3 = madd(a, b1, c3)
+          a = v128.load32_splat(q, 8); c4 = madd(a, b0, c4); c5 = madd(a, b1, c5)
+          a = v128.load32_splat(q, 12); c6 = madd(a, b0, c6); c7 = madd(a, b1, c7)
+          q += 16
         }
         adam(c0, wp, mp, vp, vrate, vroot); adam(c1, wp + 16, mp + 16, vp + 16, vrate, vroot)
         adam(c2, wp + 32, mp + 32, vp + 32, vrate, vroot); adam(c3, wp + 48, mp + 48, vp + 48, vrate, vroot)
@@ -100,26 +113,26 @@ export function descend(rows: usize, n: i32, ld: i32, width: i32, g: usize, w: u
   }
 }
 
-/** The gradient of `multiply` in b alone, in panels of `width` rows. */
-export function gradient(rows: usize, n: i32, ld: i32, width: i32, g: usize, out: usize, panels: i32): void {
-  const last = rows + (<usize>n << 2), columns = <usize>width << 2
+/** The gradient of `multiply` in b alone, in panels of `width` rows; x, g and sizes as in `descend`. */
+export function gradient(x: usize, n: i32, ld: i32, width: i32, g: usize, to: usize, panels: i32): void {
+  const block = <usize>ld << 4
   for (let p = 0; p < panels; p++) {
-    for (let k: usize = 0; k < columns; k += 16) {
+    const own = g + (<usize>(p * ld) << 5), end = own + (<usize>n << 5)
+    for (let k = 0; k < width; k += 4) {
       let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0
-      let z = g
-      for (let q = rows; q < last; q += 4) {
-        const x = <usize>load<u32>(q) + k, b0 = v128.load(z), b1 = v128.load(z, 16)
-        let a = v128.load32_splat(x); c0 = madd(a, b0, c0); c1 = madd(a, b1, c1)
-        a = v128.load32_splat(x, 4); c2 = madd(a, b0, c2); c3 = madd(a, b1, c3)
-        a = v128.load32_splat(x, 8); c4 = madd(a, b0, c4); c5 = madd(a, b1, c5)
-        a = v128.load32_splat(x, 12); c6 = madd(a, b0, c6); c7 = madd(a, b1, c7)
-        z += 32
+      let q = x + <usize>(k >> 2) * block
+      for (let z = own; z < end; z += 32) {
+        const b0 = v128.load(z), b1 = v128.load(z, 16)
+        let a = v128.load32_splat(q); c0 = madd(a, b0, c0); c1 = madd(a, b1, c1)
+        a = v128.load32_splat(q, 4); c2 = madd(a, b0, c2); c3 = madd(a, b1, c3)
+        a = v128.load32_splat(q, 8); c4 = madd(a, b0, c4); c5 = madd(a, b1, c5)
+        a = v128.load32_splat(q, 12); c6 = madd(a, b0, c6); c7 = madd(a, b1, c7)
+        q += 16
       }
-      v128.store(out, c0); v128.store(out, c1, 16); v128.store(out, c2, 32); v128.store(out, c3, 48)
-      v128.store(out, c4, 64); v128.store(out, c5, 80); v128.store(out, c6, 96); v128.store(out, c7, 112)
-      out += 128
+      v128.store(to, c0); v128.store(to, c1, 16); v128.store(to, c2, 32); v128.store(to, c3, 48)
+      v128.store(to, c4, 64); v128.store(to, c5, 80); v128.store(to, c6, 96); v128.store(to, c7, 112)
+      to += 128
     }
-    g += <usize>ld << 5
   }
 }
 
