@@ -23,7 +23,9 @@ const residentBytes = 2 ** 28
 const four = (n: number) => (n + 3) & ~3
 
 export interface LinearMachineOptions {
-  readonly embeddings: Vectors
+  /** Width of the embeddings, and the most samples of a variant. */
+  readonly width: number
+  readonly samples: number
   /** Width of the projection. */
   readonly out: number
   /** The most rows of a batch. */
@@ -41,9 +43,9 @@ export interface Step {
   readonly momentum: number
 }
 
-export const linearMachine = ({ classes, embeddings: { values, width }, out, repeated, rows, tasks }: LinearMachineOptions) => {
+export const linearMachine = ({ classes, out, repeated, rows, samples, tasks, width }: LinearMachineOptions) => {
   // A stride that is a power of two would put all rows of a batch into the same few lines of the cache.
-  const columns = four(width), stride = columns + (columns % 64 === 0 ? 12 : 0), samples = values.length / width
+  const columns = four(width), stride = columns + (columns % 64 === 0 ? 12 : 0)
   const resident = repeated && samples * stride * 4 <= residentBytes, slots = resident ? samples : rows
   const panels = Math.ceil(out / 8), size = panels * columns * 8, capacity = four(rows), ld = capacity + 4
 
@@ -58,8 +60,8 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
   const memory = layout.memory(), { sgd } = instantiate(optimiserBytes, memory, ["sgd"])
   const kernel = instantiate(linearBytes, memory, ["accumulate", "batchAll", "batchHard", "descend", "distances", "gradient", "group", "laplacian", "lay", "multiply"])
   const floats = new Float32Array(memory.buffer), integers = new Int32Array(memory.buffer), doubles = new Float64Array(memory.buffer)
+  let values: Float32Array = new Float32Array()
   const copy = (row: number, slot: number) => floats.set(values.subarray(row * width, (row + 1) * width), x / 4 + slot * stride)
-  if (resident) for (let row = 0; row < samples; row++) copy(row, row)
   for (let i = 0; i < capacity; i++) integers[pulls / 4 + i] = pull + i * ld * 4
 
   const element = (at: number, i: number, o: number) => at / 4 + ((o >> 3) * columns + i) * 8 + (o & 7)
@@ -105,8 +107,10 @@ export const linearMachine = ({ classes, embeddings: { values, width }, out, rep
       if (!resident) copy(row, i)
       integers[batch / 4 + i] = x + (resident ? row : i) * stride * 4
     },
-    /** Starts from weights [width, out]. */
-    begin: (given: Float32Array): void => {
+    /** Starts with the samples of a variant, from weights [width, out]. */
+    begin: (embeddings: Vectors, given: Float32Array): void => {
+      values = embeddings.values
+      if (resident) for (let row = 0; row * width < values.length; row++) copy(row, row)
       floats.fill(0, weights / 4, kept / 4)
       for (let i = 0; i < width; i++) for (let o = 0; o < out; o++) floats[element(weights, i, o)] = given[i * out + o]!
       power1 = power2 = 1

@@ -53,7 +53,7 @@ type Prepared = ReturnType<typeof prepared>
 const training = (machine: ReturnType<typeof linearMachine>, { chunks, labels, loss, tasks, variant }: Prepared, { batch, out }: LinearOptions) => {
   const { columns, embeddings, optimiser, momentum, rate, seed, select, train, val } = variant
   const course = new Course(variant)
-  machine.begin(initial([embeddings.width, out], stream(seed, "initial", layer)))
+  machine.begin(embeddings, initial([embeddings.width, out], stream(seed, "initial", layer)))
   // What `select` sees of a batch: the labels themselves, and copies of its other columns.
   const others = Object.entries(columns).flatMap(([column, values]) => tasks.includes(column) || "width" in values ? [] : [{ column, values, here: values.slice(0, batch) }])
   const views = new Map<number, Rows>()
@@ -101,13 +101,14 @@ const training = (machine: ReturnType<typeof linearMachine>, { chunks, labels, l
   }
 }
 
-/** Trains variants on the same embeddings, each with its loss; the results in their order. */
+/** Trains variants, each on its own rows of embeddings of one width and with its own loss; the results in their order. */
 export const fitLinear = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<{ readonly variant: Variant; readonly loss: TripletLoss }>, options: LinearOptions, failed: (cause: unknown) => E) {
   const { batch, name, out, progress } = options
   const attempt = <A>(work: () => A) => Effect.try({ try: work, catch: failed })
   const all = yield* attempt(() => variants.map(({ loss, variant }) => prepared(name, variant, loss, batch)))
   const machine = yield* attempt(() => linearMachine({
-    embeddings: variants[0]!.variant.embeddings,
+    width: variants[0]!.variant.embeddings.width,
+    samples: Math.max(...variants.map(({ variant: { embeddings } }) => embeddings.values.length / embeddings.width)),
     out,
     rows: Math.max(batch, ...all.flatMap(({ chunks }) => chunks.map(({ rows }) => rows.length))),
     tasks: Math.max(...all.map(({ tasks }) => tasks.length)),
@@ -134,8 +135,8 @@ const rowsAtOnce = 256
 /** Projects all embeddings by weights [width, out], to [rows, out]; the same bits everywhere, as training. */
 export const projectLinear = (embeddings: Vectors, weights: Float32Array, out: number): Float32Array => {
   const count = embeddings.values.length / embeddings.width, result = new Float32Array(count * out)
-  const machine = linearMachine({ embeddings, out, rows: rowsAtOnce, tasks: 0, classes: 0, repeated: false })
-  machine.begin(weights)
+  const machine = linearMachine({ width: embeddings.width, samples: count, out, rows: rowsAtOnce, tasks: 0, classes: 0, repeated: false })
+  machine.begin(embeddings, weights)
   for (let from = 0; from < count; from += rowsAtOnce) {
     const n = Math.min(rowsAtOnce, count - from)
     for (let i = 0; i < n; i++) machine.put(i, from + i)

@@ -21,8 +21,8 @@ const evaluate = (z: Matrix, ids: ReadonlyArray<Ids>, loss: TripletLoss) => {
   const n = z.length, out = z[0]!.length, rows = [...z.keys()].filter((i) => ids.some((own) => own[i]! >= 0))
   const eye = new Float32Array(n * n)
   for (let i = 0; i < n; i++) eye[i * n + i] = 1
-  const machine = linearMachine({ embeddings: { width: n, values: eye }, out, rows: n, tasks: ids.length, classes: 1 + Math.max(0, ...ids.flat()), repeated: true })
-  machine.begin(Float32Array.from(z.flat()))
+  const machine = linearMachine({ width: n, samples: n, out, rows: n, tasks: ids.length, classes: 1 + Math.max(0, ...ids.flat()), repeated: true })
+  machine.begin({ width: n, values: eye }, Float32Array.from(z.flat()))
   const feed = () => rows.forEach((row, i) => {
     machine.put(i, row)
     for (const [t, own] of ids.entries()) machine.labels[t]![i] = own[row]!
@@ -133,8 +133,8 @@ describe.skipIf(!present)("in WebAssembly, triplet losses and gradients equal to
   for (const { W, loss_name, losses } of training?.cases ?? []) {
     it(`40 steps of Adam: ${loss_name}`, () => {
       const { X, W0, batches, box, lr, score, y } = training!, width = X[0]!.length, columns = loss_name.startsWith("dtl") ? [y] : [y, box]
-      const machine = linearMachine({ embeddings: { width, values: Float32Array.from(X.flat()) }, out: W0[0]!.length, rows: batches[0]!.length, tasks: columns.length, classes: 1 + Math.max(...y, ...box), repeated: true })
-      machine.begin(Float32Array.from(W0.flat()))
+      const machine = linearMachine({ width, samples: X.length, out: W0[0]!.length, rows: batches[0]!.length, tasks: columns.length, classes: 1 + Math.max(...y, ...box), repeated: true })
+      machine.begin({ width, values: Float32Array.from(X.flat()) }, Float32Array.from(W0.flat()))
       const loss = weighted(loss_name === "dtl-hard" ? "hard" : "all", 0.1, columns.map(() => 1 / columns.length))
       for (const [step, batch] of batches.entries()) {
         const kept = loss_name === "tg-matl" ? selectRows(batch.map((row) => y[row]!), batch.map((row) => score[row]!), { top: 0.5, more: 0.2 }, "next-ranked", () => stream(0)) : [...batch.keys()]
@@ -185,8 +185,8 @@ describe("triplet losses in WebAssembly are their definition", () => {
   it("a batch without rows is 0, one whose projections are not finite is not a number", () => {
     expect(evaluate([[1, 2], [3, 4]], [[-1, -1]], weighted("all", 0.1, [1]))).toEqual({ value: 0, grad: [0, 0, 0, 0] })
     for (const kind of ["all", "hard"] as const) {
-      const machine = linearMachine({ embeddings: { width: 1, values: Float32Array.of(1, 2, 3) }, out: 1, rows: 3, tasks: 1, classes: 2, repeated: true })
-      machine.begin(Float32Array.of(Number.POSITIVE_INFINITY))
+      const machine = linearMachine({ width: 1, samples: 3, out: 1, rows: 3, tasks: 1, classes: 2, repeated: true })
+      machine.begin({ width: 1, values: Float32Array.of(1, 2, 3) }, Float32Array.of(Number.POSITIVE_INFINITY))
       for (const i of [0, 1, 2]) machine.put(i, i)
       machine.labels[0]!.set([0, 0, 1])
       expect(machine.evaluate(3, weighted(kind, 0.1, [1]))).toBeNaN()
@@ -199,8 +199,8 @@ describe("the machine", () => {
     for (const [width, out] of [[5, 3], [64, 8], [130, 17]] as const) {
       const draw = stream(width, "rows"), values = Float32Array.from({ length: 40 * width }, () => draw.normal()), start = Float32Array.from({ length: width * out }, () => draw.normal())
       const trained = [true, false].map((repeated) => {
-        const machine = linearMachine({ embeddings: { width, values }, out, rows: 11, tasks: 1, classes: 3, repeated })
-        machine.begin(start)
+        const machine = linearMachine({ width, samples: 40, out, rows: 11, tasks: 1, classes: 3, repeated })
+        machine.begin({ width, values }, start)
         for (let step = 0; step < 5; step++) {
           for (let i = 0; i < 11; i++) {
             machine.put(i, (7 * step + 3 * i) % 40)
