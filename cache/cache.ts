@@ -11,14 +11,12 @@ export interface Cache {
 /** Opens the cache in a folder, making it where there is none; an index that was lost is filled from the store. Throws `CacheError`. */
 export const openCache = (root: string): Cache => {
   const store = Store.open(root)
-  const index = Index.open(store, (fresh) => {
-    fresh.batch(() => {
-      for (const key of store.documents("actions")) {
-        const action = fresh.action(key)
-        if (action !== undefined) fresh.record(action)
-      }
-      restoreSegments(store, fresh)
-    })
+  const index = Index.open(store, (empty) => {
+    for (const key of store.documents("actions")) {
+      const action = empty.action(key)
+      if (action !== undefined) empty.record(action)
+    }
+    restoreSegments(store, empty)
   })
   return { store, index }
 }

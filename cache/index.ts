@@ -74,43 +74,41 @@ export class Index {
     this.#store = store
   }
 
-  /** Opens the index of a store. `fill` is called with one that is new, because it was missing or damaged. */
+  /** Opens the index of a store. `fill` is called with one that is empty, because it was missing, damaged or of another layout. */
   static open(store: Store, fill: (index: Index) => void): Index {
     const path = join(store.root, "index.sqlite")
     return guarded(store.root, () => {
-      const fresh = !fs.existsSync(path)
       try {
-        const index = Index.#connect(path, store)
-        if (fresh) fill(index)
-        return index
+        return Index.#connect(path, store, fill)
       } catch (cause) {
-        if (!/malformed|not a database|corrupt|other layout/i.test(String(cause))) throw cause
+        if (!/malformed|not a database|corrupt/i.test(String(cause))) throw cause
         for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(path + suffix, { force: true })
-        const index = Index.#connect(path, store)
-        fill(index)
-        return index
+        return Index.#connect(path, store, fill)
       }
     })
   }
 
   /**
-   * Opens the file, and makes its tables where there are none. SQLite itself waits for whoever writes, but not for two openings of a new
-   * file at the same time, nor for the last one to leave: those are refused at once, and asked again here.
+   * Opens the file; makes and fills its tables where they are not there. SQLite itself waits for whoever writes, but not for two openings of
+   * a new file at the same time, nor for the last one to leave: those are refused at once, and asked again here.
    */
-  static #connect(path: string, store: Store): Index {
+  static #connect(path: string, store: Store, fill: (index: Index) => void): Index {
     const deadline = Date.now() + patience
     for (;;) {
       const db = new DatabaseSync(path)
       try {
         db.exec(`pragma busy_timeout = ${patience}`)
         db.exec("pragma journal_mode = wal; pragma synchronous = off; pragma temp_store = memory; pragma cache_size = -65536; pragma mmap_size = 1073741824")
-        const version = () => Number(db.prepare("pragma user_version").get()!["user_version"])
-        if (version() !== layout) {
-          db.exec("begin immediate")
-          if (version() !== layout && db.prepare("select 1 from sqlite_master").get() !== undefined) throw new Error("an index of other layout")
-          db.exec(`${schema}; pragma user_version = ${layout}; commit`)
-        }
-        return new Index(db, store)
+        const version = () => Number(db.prepare("pragma user_version").get()!["user_version"]), index = new Index(db, store)
+        // One transaction, the version last: whoever comes meanwhile waits, and after a kill in the middle the next one begins anew.
+        if (version() !== layout) index.batch(() => {
+          if (version() === layout) return
+          for (const { name } of db.prepare("select name from sqlite_master where type = 'table'").all()) db.exec(`drop table "${String(name)}"`)
+          db.exec(schema)
+          fill(index)
+          db.exec(`pragma user_version = ${layout}`)
+        })
+        return index
       } catch (cause) {
         db.close()
         if (!/database is locked/i.test(String(cause)) || Date.now() > deadline) throw cause

@@ -26,7 +26,8 @@ interface StageCount {
   total: number
   done: number
   cached: number
-  running: number
+  /** By node. */
+  readonly running: Set<number>
   failed: number
   since: number | undefined
   /** By node. */
@@ -48,14 +49,14 @@ const rateOf = ({ counted }: StageCount): number | undefined => {
 
 /** How much of the running nodes is done, in nodes; those that have not counted yet are taken to be as far as the others. */
 const partly = ({ counted, running }: StageCount): number =>
-  counted.size === 0 ? 0 : running * sum([...counted.values()].map(({ done, total }) => total === 0 ? 0 : done / total)) / counted.size
+  counted.size === 0 ? 0 : running.size * sum([...counted.values()].map(({ done, total }) => total === 0 ? 0 : done / total)) / counted.size
 
 /** Seconds until all nodes of a stage are done: by the count where it covers all that is left, else by the nodes done so far. */
 const secondsLeft = (count: StageCount, now: number): number | undefined => {
   const { cached, counted, done, failed, running, since, total } = count
   const open = total - done - cached - failed, rate = rateOf(count)
   if (since === undefined || open <= 0) return undefined
-  if (open === running && counted.size === running && rate !== undefined) return sum([...counted.values()].map((node) => node.total - node.done)) / rate
+  if (open === running.size && counted.size === running.size && rate !== undefined) return sum([...counted.values()].map((node) => node.total - node.done)) / rate
   const finished = done + partly(count)
   return finished === 0 ? undefined : (now - since) / finished * (open - partly(count))
 }
@@ -77,7 +78,7 @@ export class Counts {
   constructor({ nodes, stages }: Pick<Grid, "nodes" | "stages">) {
     const counts = new Map<string, StageCount>()
     for (const { implementation, stage } of nodes) {
-      const count = counts.get(stage) ?? { stage, kind: implementation.stage.kind, total: 0, done: 0, cached: 0, running: 0, failed: 0, since: undefined, counted: new Map(), items: 0 }
+      const count = counts.get(stage) ?? { stage, kind: implementation.stage.kind, total: 0, done: 0, cached: 0, running: new Set(), failed: 0, since: undefined, counted: new Map(), items: 0 }
       count.total++
       counts.set(stage, count)
     }
@@ -95,7 +96,7 @@ export class Counts {
         for (const node of event.nodes) {
           const count = this.#of(node)
           count.since ??= now
-          count.running++
+          count.running.add(node.index)
         }
         return
       case "progress": {
@@ -109,17 +110,15 @@ export class Counts {
         count.items += count.counted.get(event.node.index)?.total ?? 0
         count.counted.delete(event.node.index)
         if (event.state === "cached") count.cached++
-        else {
-          count.done++
-          count.running--
-        }
+        else count.done++
+        count.running.delete(event.node.index)
         return
       }
       case "failed": {
         const count = this.#of(event.node)
         count.counted.delete(event.node.index)
         count.failed++
-        count.running = Math.max(0, count.running - 1)
+        count.running.delete(event.node.index)
         return
       }
       default:
@@ -135,7 +134,7 @@ export class Counts {
       // a result that was lost is done a second time
       const filled = Math.min(20, Math.floor((finished + partly(count)) / count.total * 20))
       const words = [
-        `${finished}/${count.total}${counted === undefined && count.running > 0 ? ` (${count.running} running)` : ""}`,
+        `${finished}/${count.total}${counted === undefined && count.running.size > 0 ? ` (${count.running.size} running)` : ""}`,
         ...(count.failed > 0 ? [`${count.failed} failed`] : []),
         ...(left === undefined ? [] : [`${showSeconds(left)} left`]),
         ...(counted === undefined ? [] : [counted])
@@ -155,7 +154,7 @@ export class Counts {
   /** What a stage took, once it is over: "embed: 1 of 1 ran in 12.3 s, 240 rows, 19.5 rows/s". */
   over(node: Node, now: number): string | undefined {
     const { cached, done, failed, items, kind, running, since, total } = this.#of(node)
-    if (since === undefined || running > 0 || done === 0 || done + cached + failed < total) return undefined
+    if (since === undefined || running.size > 0 || done === 0 || done + cached + failed < total) return undefined
     const unit = units[kind], seconds = now - since
     return `${node.stage}: ${done} of ${total} ran in ${showSeconds(seconds)}${unit?.rate === true && items > 0 ? `, ${show(items)} ${unit.name}, ${showRate(items / seconds)} ${unit.name}/s` : ""}`
   }

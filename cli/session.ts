@@ -63,9 +63,10 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     cache.index.prefetch(file.pipeline.name)
     const library = new Library(cache.index, cache.store.root)
     const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
-    const backends = [...new Set(grid.nodes.flatMap(({ implementation, parameters }) => implementation.stage.backends(parameters)))]
+    // Those of `Train`, and what a stage of the user's own may have beside them.
+    const backends = [...new Set(["wasm", "onnx", "tfjs", ...grid.nodes.flatMap(({ implementation, parameters }) => implementation.stage.backends(parameters))])]
     if (flags.backend !== undefined && !backends.includes(flags.backend)) {
-      throw userError(`no stage of ${words.file} runs on the backend "${flags.backend}"${suggest(flags.backend, backends)}; there ${backends.length === 0 ? "are none here" : `are ${backends.join(", ")}`}`)
+      throw userError(`there is no backend "${flags.backend}"${suggest(flags.backend, backends)}; there are ${backends.join(", ")}`)
     }
     return { file, cache, library, grid, backend: flags.backend }
   }

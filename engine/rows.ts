@@ -61,7 +61,7 @@ export const fittingRows = (tables: Readonly<Record<string, Table>>, validates: 
   }))
 }
 
-/** Arrays of at most this many bytes are copied for each stage, so that one that writes into its inputs harms nobody else. */
+/** Arrays of at most this many bytes are copied for each stage, so that one that writes into its inputs harms nobody else; of lists, the outer array. */
 const copiedBytes = 1 << 23
 
 const ownCopy = (column: Column): Column => {

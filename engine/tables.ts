@@ -56,8 +56,13 @@ export class Tables {
     if (output.kept === "inline" || this.#held.has(output.blob)) return true
     if (!store.hasBlob(output.blob)) return false
     if (output.kept === "blob") return true
-    const segments = decode(Places, store.blob(output.blob)!, true).columns.get("segment")!.column as ColumnTypes["text"]
-    return [...new Set(segments)].every((segment) => store.hasBlob(segment))
+    try {
+      const segments = decode(Places, store.blob(output.blob)!, true).columns.get("segment")!.column as ColumnTypes["text"]
+      return [...new Set(segments)].every((segment) => store.hasBlob(segment))
+    } catch (cause) {
+      if (cause instanceof Corrupt) return false
+      throw cause
+    }
   }
 
   #content(key: string, output: Output): Content {

@@ -22,7 +22,7 @@ import { columnsOf, fittingRows, inputsOf, join } from "./rows.ts"
 const stages = new Map<string, Promise<Stage>>()
 let cache: Cache | undefined
 /** Decoded tables, the one used last at the end; many nodes of a grid read the same. */
-const tables = new Map<string, { readonly table: Table; readonly bytes: number }>()
+const tables = new Map<string, { readonly table: Table; readonly bytes: number; readonly shared: boolean }>()
 /** Bytes of tables to hold on to between jobs, by their Arrow form, and how many of them. */
 const mostBytes = 1 << 27, mostTables = 64
 /** Progress is told at most this often: a stage has no clock, and may count faster than anybody reads. */
@@ -38,20 +38,27 @@ const tableOf = (input: InputTable): Table => {
     table: input.columns !== undefined ?
       { schema, rows: lengthOf(input.columns.get("sample_id")!.column), columns: input.columns, metadata: input.metadata ?? {} } :
       decode(schema, input.bytes!, true),
-    bytes: sizeOf(input)
+    bytes: sizeOf(input),
+    shared: input.columns !== undefined
   }
   tables.set(input.blob, held)
   return held.table
 }
-/** Lets go of the tables that were used longest ago. */
-const forgetTables = () => {
-  let bytes = 0
+/**
+ * Lets go of the tables that were used longest ago, and of large ones in memory that threads share, which cost nothing to take up again. What
+ * the last job decoded stays: the next chunk of an embedding reads the same samples. Gives the bytes that went.
+ */
+const forgetTables = (used: ReadonlySet<string>): number => {
+  let bytes = 0, freed = 0
   for (const held of tables.values()) bytes += held.bytes
   for (const [blob, held] of tables) {
     if (bytes <= mostBytes && tables.size <= mostTables) break
+    if (used.has(blob) && !held.shared) continue
     tables.delete(blob)
     bytes -= held.bytes
+    freed += held.bytes
   }
+  return freed
 }
 
 /** A violation of a table's schema, in the words of the stage that made it. */
@@ -162,7 +169,7 @@ const run = async (job: Job): Promise<FromWorker> => {
   for (const [i, { all, member }] of prepared.entries()) {
     const learned = check(stage.learns, fitted[i]!)
     const given = job.task === "fit" ? {} : await perform(applied(stage, learned, all(), member))
-    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], timings, trace })
+    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], timings: i === 0 ? timings : [], trace })
   }
   return { type: "done", results }
 }
@@ -175,12 +182,13 @@ const applied = (stage: Stage, learned: Readonly<Record<string, Table>>, inputs:
   return stage.run !== undefined ? stage.run(inputs, parameters) : stage.apply!(learnedOf(learned), inputs, parameters)
 }
 
-/** After a job of so many bytes: what it left in memory goes before the next one takes its own. */
-const tidy = (used: number) => {
-  forgetTables()
-  if (used > garbageBytes || memoryUsage().arrayBuffers > garbageBytes) collectGarbage()
+/** After a job that read these tables: what it left in memory goes before the next one takes its own. */
+const tidy = (used: ReadonlySet<string>) => {
+  const freed = forgetTables(used)
+  if (freed > garbageBytes || memoryUsage().arrayBuffers > garbageBytes + decodedBytes()) collectGarbage()
 }
-const usedBy = ({ members }: Job) => members.reduce((sum, { inputs }) => sum + Object.values(inputs).reduce((bytes, input) => bytes + sizeOf(input), 0), 0)
+const decodedBytes = () => [...tables.values()].reduce((sum, { bytes, shared }) => shared ? sum : sum + bytes, 0)
+const usedBy = ({ members }: Job) => new Set(members.flatMap(({ inputs }) => Object.values(inputs).map(({ blob }) => blob)))
 
 const post = (message: FromWorker) => parentPort!.postMessage(message)
 parentPort!.on("message", (job: Job) => {

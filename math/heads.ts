@@ -32,7 +32,7 @@ export interface ClassHead extends Logistic {
   /** The classes it tells apart, in the order of its probabilities. */
   readonly names: ReadonlyArray<string>
   readonly scaling: Scaling
-  /** The fit was not ended by `iterations`. */
+  /** No fit was ended by `iterations`, neither this one nor those by which C was chosen. */
   readonly settled: boolean
 }
 export interface ClassHeadOptions {
@@ -56,15 +56,17 @@ export const fitClassHead = async (x: Matrix, labels: ReadonlyArray<string | nul
     return { names, scaling, y, weights, fits: await fitLogistic(scaled(part, scaling), y, names.length, Cs, weights, { iterations }) }
   }
   const known = new Set(labelsOf(rows.train)), compared = rows.val.filter((row) => known.has(labels[row]!))
+  let settled = true
   const chosen = await choose("C", C, compared.length, async (Cs) => {
     const { fits, names, scaling, weights, y } = await fitOn(rows.train, Cs)
+    settled = fits.every((fit) => fit.settled)
     const truth = idsOf(labelsOf(compared), names), seen = scaled(takeRows(x, compared), scaling)
     const weightOf = names.map((_, id) => weights === undefined ? 1 : weights[y.indexOf(id)]!)
     const lossOf = async (fit: Logistic) => surprisal(truth, await probabilities(fit, seen), names.length).reduce((sum, nats, i) => sum + weightOf[truth[i]!]! * nats, 0)
     return await Promise.all(fits.map(lossOf))
   })
   const { fits: [fit], names, scaling } = await fitOn(both(rows), [chosen])
-  return { ...fit!, C: chosen, names, scaling }
+  return { ...fit!, C: chosen, names, scaling, settled: settled && fit!.settled }
 }
 
 /** Probability of each of `names` for each row of x, [n, names]; 0 for names that the head does not know. */

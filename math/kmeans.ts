@@ -49,7 +49,7 @@ const nearestFrom = (x: Matrix, centres: Matrix, old: Int32Array): { readonly la
   const labels = new Int32Array(n), distances = new Float64Array(n)
   for (let i = 0; i < n; i++) {
     const from = old[i]! * k, row = i * d
-    let label = -1, least = Infinity, bound = Infinity
+    let label = 0, least = Infinity, bound = Infinity
     for (let at = from; at < from + k && gaps[at]! <= bound; at++) {
       const c = order[at]!, centre = c * d
       let distance = 0

@@ -14,7 +14,7 @@ export interface Logistic {
   readonly intercepts: Float64Array
 }
 export interface LogisticFit extends Logistic {
-  /** Value of the objective, at most 1e-6 (relative) above its minimum. */
+  /** Value of the objective; where settled, and with the default tolerance, at most 1e-6 (relative) above its minimum. */
   readonly objective: number
   readonly evaluations: number
   /** It did not end because of `iterations`. */

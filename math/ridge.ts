@@ -30,17 +30,23 @@ const transposed = (a: Float64Array, n: number, m: number): Float64Array => {
   return out
 }
 
+/** Values of the rows that are in WebAssembly at a time: 64 MiB. */
+const blockValues = 2 ** 23
+
 /**
  * Solves (a a^T + alpha I) s = b for rows a [n, m] and any alpha: the products are made once, and a factor once for each alpha. Right-hand
  * sides are the rows of b [k, n], and so are the solutions. `undefined` where the system is not positive definite in float64.
  */
 const solverOf = (a: Float64Array, n: number, m: number): (alpha: number, b: Float64Array, k: number) => Float64Array | undefined => {
-  const layout = new Layout(), rows = layout.bytes(a.byteLength), square = layout.bytes(n * n * 8)
+  const block = Math.max(1, Math.min(m, Math.floor(blockValues / n))), layout = new Layout(), rows = layout.bytes(n * block * 8), square = layout.bytes(n * n * 8)
   const memory = layout.memory(), { cholesky, gram, solve } = instantiate(bytes, memory, ["cholesky", "gram", "solve"])
-  // Once the products are made, the right-hand sides take the place of the rows, as many at a time as there were columns.
-  const room = new Float64Array(memory.buffer, rows, a.length), factor = new Float64Array(memory.buffer, square, n * n)
-  room.set(a)
-  gram(rows, n, m, square)
+  // Once the products are made, block of columns after block, the right-hand sides take the place of the rows, as many at a time as there were columns.
+  const room = new Float64Array(memory.buffer, rows, n * block), factor = new Float64Array(memory.buffer, square, n * n)
+  for (let from = 0; from < m; from += block) {
+    const width = Math.min(block, m - from)
+    for (let i = 0; i < n; i++) room.set(a.subarray(i * m + from, i * m + from + width), i * width)
+    gram(rows, n, width, square)
+  }
   const products = factor.slice(), factors = new Map<number, Float64Array>()
   return (alpha, b, k) => {
     const known = factors.get(alpha)
@@ -51,8 +57,8 @@ const solverOf = (a: Float64Array, n: number, m: number): (alpha: number, b: Flo
       factors.set(alpha, factor.slice())
     }
     const out = new Float64Array(k * n)
-    for (let from = 0; from < k; from += m) {
-      const own = b.subarray(from * n, (from + m) * n)
+    for (let from = 0; from < k; from += block) {
+      const own = b.subarray(from * n, (from + block) * n)
       room.set(own)
       solve(square, n, rows, own.length / n)
       out.set(room.subarray(0, own.length), from * n)

@@ -6,11 +6,11 @@ import type { Node } from "../engine/expand.ts"
 import { type Finished, tableOf } from "./finished.ts"
 
 export interface Epochs {
-  /** Of the trainings behind a result, one a replicate: fewest and most epochs run. */
+  /** Of the trainings behind a result: fewest and most epochs run. */
   readonly low: number
   readonly high: number
-  /** Epochs asked for: a training that was not stopped has as many. */
-  readonly asked: number
+  /** The most epochs asked for, where some training stopped before its own. */
+  readonly asked: number | undefined
 }
 
 const parameter = ({ parameters }: Node, name: string): unknown => typeof parameters === "object" && parameters !== null ? Reflect.get(parameters, name) : undefined
@@ -39,9 +39,9 @@ export const epochsBehind = (finished: Finished): (nodes: ReadonlyArray<Node>) =
     })
     if (found.length === 0) return undefined
     const ran = found.map(({ rows }) => rows)
-    return { low: Math.min(...ran), high: Math.max(...ran), asked: Math.max(...found.map(({ asked }) => asked)) }
+    return { low: Math.min(...ran), high: Math.max(...ran), asked: found.some(({ asked, rows }) => rows < asked) ? Math.max(...found.map(({ asked }) => asked)) : undefined }
   }
 }
 
 /** "100", or "37–80 of 100" where some were stopped. */
-export const showEpochs = ({ asked, high, low }: Epochs): string => `${low === high ? low : `${low}–${high}`}${low < asked ? ` of ${asked}` : ""}`
+export const showEpochs = ({ asked, high, low }: Epochs): string => `${low === high ? low : `${low}–${high}`}${asked === undefined ? "" : ` of ${asked}`}`

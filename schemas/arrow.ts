@@ -34,7 +34,7 @@ const assetType = new Struct([
 ])
 const listOf = <T extends DataType>(type: T) => new List(new Field("item", type))
 
-const encoder = new TextEncoder(), decoder = new TextDecoder()
+const encoder = new TextEncoder(), decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 /** Rows whose texts are joined to one string at a time: all of a large table would be longer than strings can be. */
 const textRows = 1 << 16
 /** Offsets of texts are int32. */

@@ -8,8 +8,8 @@
  * - `embed` (with `fit` where it learns): a function of one sample at a time, kept row by row, so that ten new images embed ten.
  *
  * A stage sees only the columns that it declares, files only through `Files`, randomness only through `stream(seed, ...)` of its own
- * `seed`. So its result depends on nothing that is not in its key. Inputs are for reading: arrays up to 8 MiB are copies, larger ones are shared
- * with other nodes, and writing into them would change what those read.
+ * `seed`. So its result depends on nothing that is not in its key. Inputs are for reading: arrays up to 8 MiB are copies, larger ones and the rows of
+ * list columns are shared with other nodes, and writing into them would change what those read.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"

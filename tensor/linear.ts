@@ -28,52 +28,55 @@ export interface LinearOptions {
   readonly progress: (done: number, total: number) => Effect.Effect<void>
 }
 
-/** A column of class ids as numbers from 0 without gaps, in their order, on the given rows. */
-const dense = (ids: Int32Array, rows: ReadonlyArray<Int32Array>): { readonly ids: Int32Array; readonly classes: number } => {
-  const seen = new Set<number>(), out = new Int32Array(ids.length).fill(-1)
-  for (const part of rows) for (const row of part) if (ids[row]! >= 0) seen.add(ids[row]!)
-  const numbers = new Map([...seen].toSorted((a, b) => a - b).map((id, i) => [id, i]))
-  for (const part of rows) for (const row of part) out[row] = numbers.get(ids[row]!) ?? -1
-  return { ids: out, classes: numbers.size }
-}
-
-/** A variant with its columns as the machine takes them. */
+/** A variant with the classes of its tasks numbered from 0 without gaps, in the order of their ids. */
 const prepared = (name: string, variant: Variant, loss: TripletLoss, batch: number) => {
-  const { columns, train, val } = variant, tasks = Object.keys(loss.tasks)
-  const labels = tasks.map((task) => {
+  const { columns, train, val } = variant
+  const tasks = Object.keys(loss.tasks).map((task) => {
     const ids = columns[task]
     if (!(ids instanceof Int32Array)) throw new Stage.StageError({ message: `${name}: the annotation column ${task} holds no class ids (int32), so it makes no triplets` })
-    return dense(ids, [train, val])
+    const seen = new Set<number>()
+    for (const part of [train, val]) for (const row of part) if (ids[row]! >= 0) seen.add(ids[row]!)
+    return { task, numbers: new Map([...seen].toSorted((a, b) => a - b).map((id, i) => [id, i])) }
   })
-  return { variant, loss, tasks, labels, chunks: validationChunks(val, batch, true) }
+  return { variant, loss, tasks, batch: Math.min(batch, train.length), chunks: validationChunks(val, batch, true) }
 }
 type Prepared = ReturnType<typeof prepared>
 
 /** Trains one variant on a machine; `epoch` runs the next epoch. */
-const training = (machine: ReturnType<typeof linearMachine>, { chunks, labels, loss, tasks, variant }: Prepared, { batch, out }: LinearOptions) => {
-  const { columns, embeddings, optimiser, momentum, rate, seed, select, train, val } = variant
-  const course = new Course(variant)
+const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, loss, tasks, variant }: Prepared, { name, out }: LinearOptions) => {
+  const { absent, columns, embeddings, optimiser, momentum, rate, seed, select, train, val } = variant
+  const course = new Course(variant), most = Math.max(batch, ...chunks.map(({ rows }) => rows.length))
   machine.begin(embeddings, initial([embeddings.width, out], stream(seed, "initial", layer)))
-  // What `select` sees of a batch: the labels themselves, and copies of its other columns.
-  const others = Object.entries(columns).flatMap(([column, values]) => tasks.includes(column) || "width" in values ? [] : [{ column, values, here: values.slice(0, batch) }])
+  // A batch as `select` sees it: its columns, row by row, and those that are only there to be written.
+  const gathered = Object.entries(columns).map(([column, from]) => {
+    const [values, size] = "width" in from ? [from.values, from.width] : [from, 1]
+    return { column, values, size, here: values instanceof Int32Array ? new Int32Array(most * size) : new Float32Array(most * size) }
+  })
+  const working = Object.entries(absent).map(([column, value]) => ({ column, value, here: new Float32Array(most) }))
   const views = new Map<number, Rows>()
   const seen = (n: number): Rows => {
     const known = views.get(n)
     if (known !== undefined) return known
-    const made = Object.fromEntries([...tasks.map((task, t) => [task, machine.labels[t]!.subarray(0, n)] as const), ...others.map(({ column, here }) => [column, here.subarray(0, n)] as const)])
+    const made = Object.fromEntries([...gathered.map(({ column, here, size }) => [column, here.subarray(0, n * size)] as const), ...working.map(({ column, here }) => [column, here.subarray(0, n)] as const)])
     views.set(n, made)
     return made
   }
+  const idsOf = tasks.map(({ numbers, task }) => ({ task, numbers, here: gathered.find(({ column }) => column === task)!.here }))
   /** Puts rows into the machine's batch, those without a label in any task left out; gives how many there are. */
   const feed = (rows: Int32Array, chosen: () => void): number => {
-    for (const [t, { ids }] of labels.entries()) for (let i = 0; i < rows.length; i++) machine.labels[t]![i] = ids[rows[i]!]!
+    for (const { here, size, values } of gathered) {
+      if (select === undefined && size > 1) continue
+      for (let i = 0; i < rows.length; i++) for (let k = 0; k < size; k++) here[i * size + k] = values[rows[i]! * size + k]!
+    }
     chosen()
     let n = 0
     for (let i = 0; i < rows.length; i++) {
       let takesPart = false
-      for (const own of machine.labels) {
-        takesPart ||= own[i]! >= 0
-        own[n] = own[i]!
+      for (const [t, { here, numbers, task }] of idsOf.entries()) {
+        const id = here[i]!, number = id < 0 ? -1 : numbers.get(id)
+        if (number === undefined) throw new Stage.StageError({ message: `${name}: selection gave a row the class ${id} of ${task}, which no training or validation row has; it may only take labels away (-1)` })
+        machine.labels[t]![n] = number
+        takesPart ||= number >= 0
       }
       if (takesPart) machine.put(n++, rows[i]!)
     }
@@ -87,9 +90,8 @@ const training = (machine: ReturnType<typeof linearMachine>, { chunks, labels, l
       let trained = 0, validated = 0
       for (const [step, rows] of batches.entries()) {
         const n = feed(rows, () => {
-          if (select === undefined) return
-          for (const { here, values } of others) for (let i = 0; i < rows.length; i++) here[i] = values[rows[i]!]!
-          select(seen(rows.length), () => stream(seed, "select", epoch, step))
+          for (const { here, value } of working) here.fill(value, 0, rows.length)
+          select?.(seen(rows.length), () => stream(seed, "select", epoch, step))
         })
         trained += machine.step(n, loss, { optimiser, rate, momentum })
         steps++
@@ -110,9 +112,9 @@ export const fitLinear = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<
     width: variants[0]!.variant.embeddings.width,
     samples: Math.max(...variants.map(({ variant: { embeddings } }) => embeddings.values.length / embeddings.width)),
     out,
-    rows: Math.max(batch, ...all.flatMap(({ chunks }) => chunks.map(({ rows }) => rows.length))),
-    tasks: Math.max(...all.map(({ tasks }) => tasks.length)),
-    classes: Math.max(...all.flatMap(({ labels }) => labels.map(({ classes }) => classes))),
+    rows: Math.max(...all.flatMap(({ batch, chunks }) => [batch, ...chunks.map(({ rows }) => rows.length)])),
+    tasks: all[0]!.tasks.length,
+    classes: Math.max(...all.flatMap(({ tasks }) => tasks.map(({ numbers }) => numbers.size))),
     repeated: true
   }))
   const total = variants.reduce((sum, { variant }) => sum + variant.epochs, 0), results: Array<Trained> = []

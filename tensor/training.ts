@@ -12,14 +12,14 @@ import { type Head, project, shapes } from "./head.ts"
 import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
 import { fitLinear, projectLinear } from "./linear.ts"
 import type { TripletLoss } from "./linear-machine.ts"
-import { fitLockstep, lanes } from "./lockstep.ts"
+import { type Compile, fitLockstep, lanes } from "./lockstep.ts"
 import { type Batch, type Objective, programOf } from "./objective.ts"
 import { onnxEngine } from "./onnx-engine.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Settings, settings } from "./settings.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
-import type { Rows, Variant } from "./variant.ts"
+import type { Rows, Trained, Variant } from "./variant.ts"
 
 export type { Batch, Lifted, Rows, Tf }
 
@@ -71,6 +71,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   type Parameters = Settings & Own
   const { annotations: columnsRead = () => [], fixed = [], loss, masked = false, name, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
   const taken = Object.keys(specification.with).filter((key) => key in settings)
+  if (specification.triplets !== undefined && !masked) throw new Error(`${name}: a loss given as triplets too leaves out rows that are not present: say \`masked: true\``)
   if (taken.length > 0) throw new Error(`${name}: every training has a parameter ${taken.join(", ")}; give the loss's own another name`)
 
   const own = (parameters: Parameters): object => Object.fromEntries(Object.keys(specification.with).map((key) => [key, Reflect.get(parameters, key)]))
@@ -133,6 +134,35 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     loss: (tf, batch, scalar) => loss(tf, batch, replaceNumbers(own(parameters), fixed, scalar) as Seen<Own, S>)
   })
 
+  /** Trains variants of equal `alike` as graphs; those whose annotation columns are of other types share none. */
+  const fitGraphs = Effect.fnUntraced(function*(variants: ReadonlyArray<Variant>, parameters: Parameters) {
+    const { engine, engineName } = yield* backend
+    const { notice, progress, timed } = yield* Stage.Report
+    const results: Array<Trained> = [], said = new Set<string>()
+    for (const indices of Map.groupBy(variants.keys(), (i) => JSON.stringify(objectiveOf(variants[i]!, parameters).columns)).values()) {
+      const objective = objectiveOf(variants[indices[0]!]!, parameters)
+      // The step is compiled first: where it had to go to TensorFlow, the validation goes there too.
+      let fallen = false
+      const compile: Compile = async (rows, gradients) => {
+        const chosen = fallen ? tfjsEngine : engine
+        const made = await cached([engineName, fallen, alike(parameters), objective.head, objective.columns, rows, gradients], async () => {
+          const done = timed(), program = await chosen.compile(programOf(objective, rows, lanes, gradients))
+          done(`compiling ${gradients ? "loss and gradient" : "the loss"} of ${rows} rows, ${lanes} variants at a time${program.nodes === undefined ? "" : `, to ${program.nodes} nodes`}`)
+          return program
+        })
+        if (made.notice !== undefined) {
+          fallen = true
+          said.add(made.notice)
+        }
+        return made
+      }
+      const fitted = yield* fitLockstep(indices.map((i) => variants[i]!), { objective, compile, batch: parameters.batch, masked, progress }, failed(name))
+      for (const [k, i] of indices.entries()) results[i] = fitted[k]!
+    }
+    yield* Effect.forEach(said, notice)
+    return results
+  })
+
   return Stage.make({
     name,
     version: specification.version,
@@ -152,34 +182,17 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       alike: (parameters) => alike(parameters as Parameters),
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
-        const { notice, progress, timed } = yield* Stage.Report
-        const said = new Set<string>()
+        const { progress } = yield* Stage.Report
         const variants = yield* Effect.try({
           try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
           catch: failed(name)
         })
         const first = variants[0], parameters = members[0]?.parameters as Parameters | undefined
         if (first === undefined || parameters === undefined) return []
-        const { batch, out } = parameters, objective = objectiveOf(first, parameters)
         const results = (yield* isWasm)
-          ? yield* fitLinear(variants.map((variant, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out, batch, progress }, failed(name))
-          : yield* Effect.flatMap(backend, ({ engine, engineName }) => fitLockstep(variants, {
-            objective,
-            compile: async (rows, gradients) => {
-              const made = await cached([engineName, alike(parameters), objective.head, objective.columns, rows, gradients], async () => {
-                const done = timed(), program = await engine.compile(programOf(objective, rows, lanes, gradients))
-                done(`compiling ${gradients ? "loss and gradient" : "the loss"} of ${rows} rows, ${lanes} variants at a time${program.nodes === undefined ? "" : `, to ${program.nodes} nodes`}`)
-                return program
-              })
-              if (made.notice !== undefined) said.add(made.notice)
-              return made
-            },
-            batch,
-            masked,
-            progress
-          }, failed(name)))
-        yield* Effect.forEach(said, notice)
-        const layout = Object.entries(shapes(objective.head))
+          ? yield* fitLinear(variants.map((variant, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out: parameters.out, batch: parameters.batch, progress }, failed(name))
+          : yield* fitGraphs(variants, parameters)
+        const layout = Object.entries(shapes(headOf(parameters, first.embeddings.width)))
         return results.map(({ history, weights }) => ({
           weights: {
             layer: layout.map(([layer]) => layer),

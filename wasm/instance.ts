@@ -28,7 +28,13 @@ export class Layout {
     this.#top = Math.ceil((at + count) / 64) * 64
     return at
   }
+  /** Throws a RangeError that says how much was asked for. */
   memory(): WebAssembly.Memory {
-    return new WebAssembly.Memory({ initial: Math.ceil(this.#top / 65536) })
+    const pages = Math.ceil(this.#top / 65536)
+    try {
+      return new WebAssembly.Memory({ initial: pages })
+    } catch (cause) {
+      throw new RangeError(`this takes ${(pages / 2 ** 14).toFixed(2)} GiB of WebAssembly memory, which ${pages > 2 ** 16 ? "has at most 4" : "could not be had"}`, { cause })
+    }
   }
 }

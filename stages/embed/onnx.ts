@@ -43,9 +43,10 @@ const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, m
   const expected = yield* encode(sample, reference, p)
   const given = yield* encode(sample, model, p)
   if (given.width !== expected.width) return yield* new Stage.StageError({ message: `${model} gives vectors of ${given.width} values and its reference ${reference} of ${expected.width}: they are not the same encoder` })
-  const near = cosines(given, expected, meanOf(expected))
+  // A vector without a direction is as far as can be.
+  const raw = cosines(given, expected, meanOf(expected)), near = raw.map((cosine) => Number.isNaN(cosine) ? -1 : cosine)
   const over = `over ${rows.length} of ${samples.rows} samples`
-  if (near.some(Number.isNaN)) return yield* new Stage.StageError({ message: `parity cannot be measured ${over}: ${reference} or ${model} gives them all the same vector; it takes two samples that differ at least` })
+  if (raw.every(Number.isNaN)) return yield* new Stage.StageError({ message: `parity cannot be measured ${over}: ${reference} or ${model} gives them all the same vector; it takes two samples that differ at least` })
   const order = Array.from(near.keys()).toSorted((a, b) => near[a]! - near[b]!)
   const below = order.filter((row) => near[row]! < cosine)
   const measured = `cosine ${digits(near[order[0]!]!)} at least, ${digits(mean(near))} in the mean`

@@ -84,7 +84,7 @@ export default Stage.make({
     if (p.tasks.includes("class") && known.train.length > 0) {
       const head = yield* attempt(() => fitClassHead(x, samples.label, known, p))
       classes = head.names
-      if (!head.settled) yield* Stage.notice(`class: the fit was ended after ${p.iterations} iterations, short of its optimum for C = ${head.C}`)
+      if (!head.settled) yield* Stage.notice(`class: fits were ended after ${p.iterations} iterations, short of their optimum`)
       learn("class", head.intercepts.length, head)
       layers.push({ name: "class.C", shape: [], values: Float64Array.of(head.C) })
     }

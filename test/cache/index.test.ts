@@ -6,7 +6,9 @@ import { Worker } from "node:worker_threads"
 import { afterAll, describe, expect, it } from "vitest"
 import type { Action } from "../../cache/action.ts"
 import { type Cache, openCache } from "../../cache/cache.ts"
+import { Index } from "../../cache/index.ts"
 import { gather, keepSegment, rowKey } from "../../cache/segments.ts"
+import { Store } from "../../cache/store.ts"
 
 const home = fs.mkdtempSync(join(tmpdir(), "outcrop-index-"))
 afterAll(() => fs.rmSync(home, { recursive: true, force: true }))
@@ -80,6 +82,17 @@ describe("the index holds nothing that the store does not", () => {
     expectWhole(root)
   })
 
+  it("killed while it is filled, it is filled when it is opened next", () => {
+    const root = folder()
+    filled(root)
+    for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(join(root, `index.sqlite${suffix}`), { force: true })
+    expect(() => Index.open(Store.open(root), (index) => {
+      index.record(actionOf(3))
+      throw new Error("killed")
+    })).toThrow("killed")
+    expectWhole(root)
+  })
+
   it("a result kept just before a kill, not yet entered, is found in the store", () => {
     const root = folder()
     filled(root)
@@ -145,10 +158,19 @@ describe("two that open a new cache at the same moment", () => {
     const opener = () => new Promise<unknown>((done, fail) => {
       new Worker(new URL("./opener.ts", import.meta.url), { workerData: { roots, arrived } }).once("message", done).once("error", fail)
     })
+    // Every other one has an index of an earlier layout, which both find.
+    for (const root of roots.filter((_, i) => i % 2 === 1)) {
+      fs.mkdirSync(root)
+      const old = new DatabaseSync(join(root, "index.sqlite"))
+      old.exec("create table actions (key text primary key); create table things (a, b); pragma user_version = 1")
+      old.close()
+    }
     expect(await Promise.all([opener(), opener()])).toEqual([[], []])
-    const { index } = openCache(roots[0]!)
-    expect(index.addresses("pipeline").size).toBe(2)
-    index.close()
+    for (const root of roots.slice(0, 2)) {
+      const { index } = openCache(root)
+      expect(index.addresses("pipeline").size).toBe(2)
+      index.close()
+    }
   })
 })
 

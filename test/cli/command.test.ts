@@ -218,7 +218,7 @@ stages:
     const [onnx, wasm] = [await losses("--backend", "onnx"), await losses()]
     expect(onnx).toHaveLength(2)
     for (const [i, loss] of wasm.entries()) expect(loss).toBeCloseTo(onnx[i]!, 5)
-    expect(await folder.outcrop("run", "--backend", "was")).toMatchObject({ code: 2, err: 'no stage of pipeline.yaml runs on the backend "was" (did you mean "wasm"?); there are wasm, onnx, tfjs\n' })
+    expect(await folder.outcrop("run", "--backend", "was")).toMatchObject({ code: 2, err: 'there is no backend "was" (did you mean "wasm"?); there are wasm, onnx, tfjs\n' })
   })
 
   it("logs tells when, how long, and what stages said", async () => {

@@ -36,6 +36,19 @@ describe("the progress of a run", () => {
     expect(counts.over(embed!, 800)).toBe("embed: 1 of 1 ran in 13 min 20 s, 20,000 rows, 25.0 rows/s")
   })
 
+  it("of siblings that are tried again one by one, and of a node that fails before it begins: each runs once", () => {
+    const { nodes, stages } = grid({ train: 3 }), [a, b, c] = nodes as [Node, Node, Node]
+    const counts = new Counts({ nodes, stages })
+    counts.on({ type: "started", nodes: [a, b] }, 0)
+    counts.on({ type: "started", nodes: [a] }, 1)
+    counts.on({ type: "failed", node: a, message: "" }, 2)
+    counts.on({ type: "failed", node: c, message: "" }, 2)
+    expect(counts.lines(2)).toEqual([`train ${bar(0)} 0/3 (1 running), 2 failed`])
+    counts.on({ type: "started", nodes: [b] }, 3)
+    counts.on({ type: "finished", node: b, state: "run", seconds: 1 }, 4)
+    expect(counts.over(b, 4)).toBe("train: 1 of 3 ran in 4.0 s")
+  })
+
   it("of rows that were cached: the rate is of those that are embedded now", () => {
     const { nodes: [embed], stages } = grid({ embed: 1 })
     const counts = new Counts({ nodes: [embed!], stages })

@@ -42,7 +42,7 @@ describe("the comparison", () => {
   })
 
   it("shows the epochs run where trainings may stop early, beside those asked for where some were stopped", () => {
-    const stopping = [{ ...rows[0]!, epochs: { low: 37, high: 80, asked: 100 } }, { ...rows[1]!, epochs: { low: 100, high: 100, asked: 100 } }, result({ encoder: "rcf", method: "base" }, "accuracy", 0.5)]
+    const stopping = [{ ...rows[0]!, epochs: { low: 37, high: 80, asked: 100 } }, { ...rows[1]!, epochs: { low: 100, high: 100, asked: undefined } }, result({ encoder: "rcf", method: "base" }, "accuracy", 0.5)]
     expect(lines(comparison(stopping, { metrics: [], baseline: undefined }))).toEqual([
       "method | class.accuracy | n | epochs",
       expect.stringMatching(/^─/),

@@ -34,6 +34,11 @@ const violation = (schema: TableSchema, bytes: Uint8Array): InvalidTable => {
 }
 
 describe("every table survives Arrow", () => {
+  it("with a byte order mark, which is a character like any other", () => {
+    const { columns } = decode(Split, encode(make(Split, { sample_id: ["a", "\uFEFFa"], split: ["train", "test"] })))
+    expect(columns.get("sample_id")!.column).toEqual(["a", "\uFEFFa"])
+  })
+
   it.each(Object.entries(tableSchemas))("%s: whatever it holds, it reads back the same, and has the same digests", (_, schema) => {
     fc.assert(fc.property(tablesOf(schema), (table) => {
       const back = decode(schema, encode(table))

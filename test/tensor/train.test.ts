@@ -1,7 +1,8 @@
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import { Stage, stream } from "outcrop"
-import { Train } from "outcrop/train"
+import { Train, Triplets } from "outcrop/train"
+import type { Rows } from "../../tensor/variant.ts"
 import { type Data, fit, fitAll, parametersOf, run, inputsOf, synthetic } from "../stages/train/training.ts"
 
 // One thread, as the engine runs it; read when the binding is loaded.
@@ -92,6 +93,49 @@ describe("a loss in a few lines", () => {
     const reads = unsupervised.needs["annotations"]!.when as (parameters: unknown) => boolean
     expect(reads(parametersOf(unsupervised, {}))).toBe(false)
     expect((regression.needs["annotations"]!.when as (parameters: unknown) => boolean)(parametersOf(regression, {}))).toBe(true)
+  })
+})
+
+describe("a triplet loss of one's own, which linear projections train in WebAssembly", () => {
+  // Class ids as a user may have them, far apart; `select` looks at their values, and writes a column of its own.
+  const ids = Int32Array.from({ length: 40 }, (_, i) => [5, 90, 700_000_000][i % 3]!), target = Float32Array.from({ length: 80 }, (_, i) => i)
+  const own = (select: (rows: Rows) => void) => Train.make({
+    name: "train/chosen", version: 1, summary: "", with: {}, annotations: () => ["class", "target"], masked: true, translationInvariant: true,
+    working: () => ({ weight: 0.5 }),
+    triplets: () => ({ tasks: { class: 1 }, triplets: "all", margin: 0.1 }),
+    select,
+    loss: (tf, { annotations, z }) => tf.sum(Triplets.batchAll(tf, Triplets.distances(tf, z), tf.reshape(annotations["class"]!, [1, z.shape[0]]), tf.scalar(0.1)))
+  })
+  const given = { ...synthetic(40, 6), annotations: { class: ids, target: { width: 2, values: target } } }
+
+  it("selects by the same columns and values on every engine", async () => {
+    const seen: Array<ReadonlyArray<number>> = []
+    const stage = own((rows) => {
+      seen.push([rows["weight"]![0]!, rows["target"]!.length])
+      rows["class"]!.forEach((id, i) => {
+        if (id === 90) rows["class"]![i] = -1
+      })
+    })
+    const [wasm, onnx] = [await fit(stage, given, { out: 3, epochs: 3, batch: 16 }), await fit(stage, given, { out: 3, epochs: 3, batch: 16 }, "onnx")]
+    expect(wasm.history.train_loss[0]).toBeGreaterThan(0)
+    expect(difference(wasm.history.train_loss, onnx.history.train_loss)).toBeLessThan(1e-5)
+    expect(difference(wasm.weights["layer1.weight"]!, onnx.weights["layer1.weight"]!)).toBeLessThan(1e-5)
+    expect(new Set(seen.map(([weight]) => weight))).toEqual(new Set([0.5]))
+    expect(seen[0]![1]).toBe(32)
+  })
+
+  it("may not make up a class", async () => {
+    const stage = own((rows) => void (rows["class"]![0] = 6))
+    expect(await failure(fit(stage, given, { out: 3, epochs: 1 }))).toBe("train/chosen: selection gave a row the class 6 of class, which no training or validation row has; it may only take labels away (-1)")
+  })
+
+  it("takes a batch for all rows, however large it is asked for", async () => {
+    const stage = own(() => {}), all = await fit(stage, given, { out: 3, epochs: 3, batch: 35 }), larger = await fit(stage, given, { out: 3, epochs: 3, batch: 1_000_000 })
+    expect(larger.weights).toEqual(all.weights)
+  })
+
+  it("has to leave out rows that are not there, as triplets do", () => {
+    expect(() => Train.make({ name: "train/unmasked", version: 1, summary: "", with: {}, loss: (tf, { z }) => tf.sum(z), triplets: () => undefined })).toThrow("say `masked: true`")
   })
 })
 

@@ -69,7 +69,7 @@ export function add(a: usize, aStride: i32, n: i32, b: usize, bStride: i32, m: i
   }
 }
 
-/** The lower triangle of a a^T into out [n, n], for a [n, m]; tile by tile, so that the rows of a tile stay in the cache. */
+/** Adds the lower triangle of a a^T to out [n, n], for a [n, m]; tile by tile, so that the rows of a tile stay in the cache. */
 export function gram(a: usize, n: i32, m: i32, out: usize): void {
   const tile = 32
   for (let i = 0; i < n; i += tile) {

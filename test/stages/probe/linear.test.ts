@@ -115,7 +115,7 @@ describe("probe/linear", () => {
   it("ends the fit of the class after the iterations that it is given, and says that it fell short", async () => {
     const given = { tasks: ["class"], C: [10], bootstrap: 0 }
     const short = await runStage(linear, tablesOf(rows), { ...given, iterations: 2 }), whole = await runStage(linear, tablesOf(rows), given)
-    expect(short.notices).toEqual(["class: the fit was ended after 2 iterations, short of its optimum for C = 10"])
+    expect(short.notices).toEqual(["class: fits were ended after 2 iterations, short of their optimum"])
     expect(whole.notices).toEqual([])
     expect(learned(short, "class.coefficients")).not.toEqual(learned(whole, "class.coefficients"))
   })
