@@ -11,6 +11,7 @@ const spread = ({ high, low, median, n }: Measured) => `${figure(median)}${n > 1
 /** The target in words, and whether it is met. */
 export const targetOf = ({ better, ours, peers = {}, target }: Row): string => {
   if (target === undefined) return ""
+  if (Number.isNaN(ours.median)) return "not measured"
   if ("value" in target) {
     const met = better === "lower" ? ours.median <= target.value : ours.median >= target.value
     return `${better === "lower" ? "≤" : "≥"} ${figure(target.value)}${met ? "" : " **missed**"}`

@@ -195,8 +195,8 @@ let registered: ReturnType<typeof register> | undefined
 
 /**
  * Traces a program. The model's inputs and outputs are named as the program's, each `[lanes, ...shape]`; inputs that the program does not
- * read are not there. Throws an `Untraceable` that names the operation which
- * stands in the way, and a `StageError` where the loss itself is wrong.
+ * read are not there. Throws an `Untraceable` that names the operation which stands in the way, and a `StageError` where the loss itself
+ * is wrong.
  */
 export const trace = (tf: typeof tfjs, program: Program): ReturnType<Graph["model"]> & { readonly outputs: ReadonlyMap<string, ReadonlyArray<number>> } => {
   registered ??= register(tf)

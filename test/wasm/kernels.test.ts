@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { stream } from "../../math/random.ts"
 import { compile, kernels } from "../../wasm/build.ts"
+import { bytes as linearBytes } from "../../wasm/bytes/linear.ts"
+import { bytes as optimiserBytes } from "../../wasm/bytes/optimisers.ts"
 import { bytes as productBytes } from "../../wasm/bytes/products.ts"
 import { bytes as residualBytes } from "../../wasm/bytes/residuals.ts"
 import { instantiate, Layout } from "../../wasm/instance.ts"
@@ -74,5 +76,31 @@ describe("cholesky", () => {
       made[n * n - 1] = -1
       expect(cholesky(out, n)).toBe(0)
     }
+  })
+})
+
+describe("the linear kernels", () => {
+  it("descend as the gradient and the optimisers' Adam do apart, to the bit, moments that fade away too", () => {
+    const n = 8, width = 12, panels = 2, size = width * panels * 8, random = stream(1, "descend"), layout = new Layout()
+    const at = { rows: layout.bytes(n * 4), x: layout.bytes(n * width * 4), laid: layout.bytes(n * width * 4), g: layout.bytes(n * panels * 32), slope: layout.bytes(size * 4) }
+    const [one, two] = [0, 1].map(() => ({ w: layout.bytes(size * 4), m: layout.bytes(size * 4), v: layout.bytes(size * 4) }))
+    const memory = layout.memory(), { descend, gradient, lay } = instantiate(linearBytes, memory, ["descend", "gradient", "lay"]), { adam } = instantiate(optimiserBytes, memory, ["adam"])
+    const floats = (at: number, length: number) => new Float32Array(memory.buffer, at, length)
+    for (let r = 0; r < n; r++) new Int32Array(memory.buffer, at.rows, n)[r] = at.x + r * width * 4
+    const draw = (at: number, length: number, scale: number) => floats(at, length).forEach((_, i, own) => void (own[i] = scale * random.normal()))
+    draw(at.x, n * width, 1)
+    draw(one!.w, size, 1)
+    floats(two!.w, size).set(floats(one!.w, size))
+    lay(at.rows, n, width, at.laid)
+    for (let step = 1; step <= 60; step++) {
+      // Nothing pulls any more after a third of the way: the first moments fade below what a float32 holds in full.
+      draw(at.g, n * panels * 8, step <= 20 ? 1e-29 : 0)
+      const rate = 1e-3 / (1 - 0.9 ** step), root = 1 / Math.sqrt(1 - 0.999 ** step)
+      descend(at.laid, n, n, width, at.g, one!.w, one!.m, one!.v, panels, rate, root)
+      gradient(at.laid, n, n, width, at.g, at.slope, panels)
+      adam(at.slope, two!.w, two!.m, two!.v, size, rate, root)
+    }
+    for (const part of ["w", "m", "v"] as const) expect(floats(one![part], size)).toEqual(floats(two![part], size))
+    expect(floats(one!.m, size).every((m) => m === 0)).toBe(true)
   })
 })
