@@ -75,7 +75,9 @@ export const startPeer = ({ command }: Python, script: string): Peer => {
   let said = "", over: Error | undefined
   child.stderr.on("data", (text) => said = `${said}${String(text)}`.slice(-2000))
   const end = (why: string) => {
-    over ??= new Error(`${script} ${why}${said.trim() === "" ? "" : `: ${said.trim()}`}`)
+    // Python says what is wrong in the last line of its traceback.
+    const last = said.trim().split("\n").at(-1)!
+    over ??= new Error(`${script} ${why}${last === "" ? "" : `: ${last}`}`)
     for (const { reject } of waiting.splice(0)) reject(over)
   }
   child.on("error", (cause) => end(cause.message))

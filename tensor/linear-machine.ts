@@ -17,7 +17,7 @@ export interface TripletLoss {
   readonly margin: number
 }
 
-/** Repeated samples of up to so many bytes are copied into WebAssembly at once; others batch by batch. */
+/** Repeated samples of up to so many bytes are copied into WebAssembly once; others with every batch. */
 const residentBytes = 2 ** 28
 
 const four = (n: number) => (n + 3) & ~3
@@ -61,6 +61,7 @@ export const linearMachine = ({ classes, out, repeated, rows, samples, tasks, wi
   const kernel = instantiate(linearBytes, memory, ["accumulate", "batchAll", "batchHard", "descend", "distances", "gradient", "group", "laplacian", "lay", "multiply"])
   const floats = new Float32Array(memory.buffer), integers = new Int32Array(memory.buffer), doubles = new Float64Array(memory.buffer)
   let values: Float32Array = new Float32Array()
+  const held = new Uint8Array(resident ? samples : 0)
   const copy = (row: number, slot: number) => floats.set(values.subarray(row * width, (row + 1) * width), x / 4 + slot * stride)
   for (let i = 0; i < capacity; i++) integers[pulls / 4 + i] = pull + i * ld * 4
 
@@ -104,13 +105,15 @@ export const linearMachine = ({ classes, out, repeated, rows, samples, tasks, wi
     labels: labels.map((at) => integers.subarray(at / 4, at / 4 + capacity)),
     /** Puts a sample at a place of the batch. */
     put: (i: number, row: number): void => {
-      if (!resident) copy(row, i)
-      integers[batch / 4 + i] = x + (resident ? row : i) * stride * 4
+      const slot = resident ? row : i
+      if (held[slot] !== 1) copy(row, slot)
+      if (resident) held[slot] = 1
+      integers[batch / 4 + i] = x + slot * stride * 4
     },
     /** Starts with the samples of a variant, from weights [width, out]. */
     begin: (embeddings: Vectors, given: Float32Array): void => {
       values = embeddings.values
-      if (resident) for (let row = 0; row * width < values.length; row++) copy(row, row)
+      held.fill(0)
       floats.fill(0, weights / 4, kept / 4)
       for (let i = 0; i < width; i++) for (let o = 0; o < out; o++) floats[element(weights, i, o)] = given[i * out + o]!
       power1 = power2 = 1
