@@ -33,7 +33,7 @@ describe("README", () => {
     expect(Object.fromEntries(stages.map(({ stage, total }) => [stage, total]))).toMatchObject({ samples: 1, embed: 1, split: 4, train: 1 + 3 * 4, probe: 16 })
   })
 
-  it("shows a loss in one file that trains, three folds in one graph", () => {
+  it("shows a loss in one file that trains, batched over three folds", () => {
     fs.writeFileSync(join(folder, "nca.ts"), block("README.md", "ts"))
     yaml("own.yaml", `
 name: own-loss
@@ -48,7 +48,7 @@ stages:
   train:   { uses: $method.uses, needs: { embeddings: embed, annotations: classes, split }, with: $method.with }
 `)
     outcrop("run", "own.yaml")
-    expect(outcrop("logs", "own.yaml", "train").match(/of it: compiling loss and gradient of \d+ rows, 8 variants at a time, to \d+ nodes/g)).toHaveLength(3)
+    expect(outcrop("logs", "own.yaml", "train")).toMatch(/of it: compiling loss and gradient of \d+ rows, 8 variants at a time, to \d+ nodes/)
     const losses = outcrop("get", "own.yaml", "train.history", "fold=0").trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
     expect(losses).toHaveLength(50)
     const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
