@@ -123,8 +123,7 @@ export const fitLinear = Effect.fnUntraced(function*<E>(variants: ReadonlyArray<
     const { course, epoch, result } = yield* attempt(() => training(machine, one, options))
     for (let i = 1; !course.done; i++, done++) {
       yield* attempt(() => epoch(i))
-      // A hundred reports are enough: an epoch may take a millisecond.
-      if (Math.floor(100 * (done + 1) / total) > Math.floor(100 * done / total)) yield* progress(done + 1, total)
+      yield* progress(done + 1, total)
     }
     results.push(result())
   }

@@ -152,8 +152,7 @@ export const fitLockstep = Effect.fnUntraced(function*<E>(variants: ReadonlyArra
       const training = yield* attempt(() => fitAlike(group.map((i) => variants[i]!), size, options))
       for (let epoch = 1; training.running(); epoch++) {
         yield* attempt(() => training.epoch(epoch))
-        // A hundred reports are enough: an epoch may take a millisecond.
-        if (Math.floor(100 * epoch / total) > Math.floor(100 * (epoch - 1) / total)) yield* options.progress(epoch, total)
+        yield* options.progress(epoch, total)
       }
       for (const [k, trained] of training.result().entries()) results[group[k]!] = trained
     }
