@@ -31,6 +31,7 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
     return {
       name: stage.name,
       summary: stage.summary,
+      ...(stage.paper === undefined ? {} : { paper: stage.paper }),
       needs: Object.fromEntries(Object.entries(stage.needs).map(([port, { columns, optional, table }]) => [port, { table: table.name, columns, optional }])),
       gives: Object.fromEntries(Object.entries({ ...stage.gives, ...stage.learns }).map(([port, table]) => [port, table.name])),
       parameters: schema.properties ?? {},
@@ -42,12 +43,12 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
     return
   }
   if (name === undefined) {
-    console.log(textTable(["stage", "what it does"], documents.map((stage) => [stage.name, stage.summary])))
+    console.log(textTable(["stage", "what it does", "paper or data set"], documents.map((stage) => [stage.name, stage.summary, stage.paper ?? ""])))
     console.log(`\n"outcrop stages <stage>" shows ports and parameters`)
     return
   }
   for (const stage of documents) {
-    console.log(`${style("bold", stage.name)}: ${stage.summary}\n`)
+    console.log(`${style("bold", stage.name)}: ${stage.summary}\n${stage.paper === undefined ? "" : `of ${stage.paper}\n`}`)
     for (const [port, { columns, optional, table }] of Object.entries(stage.needs)) console.log(`  needs ${port}${optional ? " (optional)" : ""}: ${table} (${columns.join(", ")})`)
     for (const [port, table] of Object.entries(stage.gives)) console.log(`  gives ${port}: ${table}`)
     const rows = Object.entries(stage.parameters).map(([parameter, property]) => [parameter, typeOf(property), stage.required.includes(parameter) ? "required" : property.default === undefined ? "" : JSON.stringify(property.default), property.description ?? ""])

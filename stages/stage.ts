@@ -149,6 +149,8 @@ interface Common<F extends Schema.Struct.Fields, N extends Needs, G extends Give
   readonly version: number
   /** One line for `outcrop stages`. */
   readonly summary: string
+  /** Whose method, protocol or layout it is, for `outcrop stages`: "SoftCon (arXiv 2405.20462)". */
+  readonly paper?: string
   readonly with: Schema.Struct<F>
   readonly needs: N
   readonly gives: G
@@ -213,6 +215,7 @@ export interface Stage {
   readonly kind: Kind
   readonly version: number
   readonly summary: string
+  readonly paper?: string
   readonly with: Schema.Codec<unknown> & { readonly fields: Schema.Struct.Fields }
   readonly needs: Needs
   readonly gives: Gives
