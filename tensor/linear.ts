@@ -13,6 +13,7 @@ import type { Vectors } from "../schemas/column.ts"
 import { epochBatches, validationChunks } from "./batches.ts"
 import { initial } from "./head.ts"
 import { linearMachine, type TripletLoss } from "./linear-machine.ts"
+import { rateFactor } from "./schedule.ts"
 import { Course, type Rows, type Trained, type Variant } from "./variant.ts"
 
 /** The one parameter's name, as `head.ts` has it. */
@@ -44,7 +45,8 @@ type Prepared = ReturnType<typeof prepared>
 
 /** Trains one variant on a machine; `epoch` runs the next epoch. */
 const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, loss, tasks, variant }: Prepared, { name, out }: LinearOptions) => {
-  const { absent, columns, embeddings, optimiser, momentum, rate, seed, select, train, val } = variant
+  const { absent, columns, embeddings, epochs, optimiser, momentum, queries, rate, schedule, seed, select, train, val } = variant
+  const rowOf = queries[0]!
   const course = new Course(variant), most = Math.max(batch, ...chunks.map(({ rows }) => rows.length))
   machine.begin(embeddings, initial([embeddings.width, out], stream(seed, "initial", layer)))
   // A batch as `select` sees it: its columns, row by row, and those that are only there to be written.
@@ -78,7 +80,7 @@ const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, lo
         machine.labels[t]![n] = number
         takesPart ||= number >= 0
       }
-      if (takesPart) machine.put(n++, rows[i]!)
+      if (takesPart) machine.put(n++, rowOf[rows[i]!]!)
     }
     return n
   }
@@ -93,7 +95,7 @@ const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, lo
           for (const { here, value } of working) here.fill(value, 0, rows.length)
           select?.(seen(rows.length), () => stream(seed, "select", epoch, step))
         })
-        trained += machine.step(n, loss, { optimiser, rate, momentum })
+        trained += machine.step(n, loss, { optimiser, rate: rate * rateFactor(schedule, epoch, epochs), momentum })
         steps++
       }
       for (const { rows } of chunks) validated += machine.evaluate(feed(rows, () => {}), loss) * rows.length

@@ -4,12 +4,15 @@
  * zeros), shapes follow from the lane's own rows, and lanes never mix in it.
  */
 import * as Effect from "effect/Effect"
-import { stream } from "../math/random.ts"
+import { type Random, stream } from "../math/random.ts"
 import { batchRows, type Chunk, epochBatches, validationChunks } from "./batches.ts"
+import { drawRows } from "./drawing.ts"
 import { initial, shapes } from "./head.ts"
-import { names, type Objective } from "./objective.ts"
+import { names, type Objective, trained } from "./objective.ts"
 import { allocate } from "./optimiser.ts"
 import { type Compiled, type Run, sizeOf } from "./program.ts"
+import { rateFactor } from "./schedule.ts"
+import { makeQueue, makeTarget } from "./target.ts"
 import { Course, type Rows, type Trained, type Variant } from "./variant.ts"
 
 /** Variants that one graph runs. */
@@ -32,6 +35,7 @@ export interface FitOptions {
 const frame = (objective: Objective, rows: number, shared: Readonly<Record<string, Float32Array | Int32Array>>, compiled: Compiled) => {
   const { width } = objective.head
   const x = new Float32Array(lanes * rows * width), present = new Float32Array(lanes * rows), loss = new Float32Array(lanes)
+  const positives = objective.keys === undefined ? undefined : new Float32Array(lanes * rows * width)
   const columns = Object.entries(objective.columns).map(([name, { dtype, shape }]) => {
     const size = sizeOf(shape), length = lanes * rows * size
     return { name, size, values: dtype === "int32" ? new Int32Array(length) : new Float32Array(length) }
@@ -41,17 +45,23 @@ const frame = (objective: Objective, rows: number, shared: Readonly<Record<strin
     [names.x]: x,
     [names.present]: present,
     [names.loss]: loss,
+    ...(positives === undefined ? {} : { [names.positives]: positives }),
     ...Object.fromEntries(columns.map(({ name, values }) => [names.column(name), values]))
   })
   const held = Array<Int32Array | undefined>(lanes).fill(undefined)
   return {
     loss,
     run,
-    /** Puts these rows of a variant into a lane; returns them as `select` gets them. */
-    feed: (lane: number, { absent, columns: given, embeddings }: Variant, chosen: Int32Array): Rows => {
+    /** Puts these samples of a variant into a lane; returns their columns as `select` gets them. */
+    feed: (lane: number, variant: Variant, chosen: Int32Array, random: () => Random): Rows => {
+      const { absent, columns: given, embeddings } = variant, drawn = drawRows(variant, chosen, random)
       const n = chosen.length, at = lane * rows, here: Record<string, Int32Array | Float32Array> = {}
-      for (let i = 0; i < n; i++) x.set(embeddings.values.subarray(chosen[i]! * width, (chosen[i]! + 1) * width), (at + i) * width)
-      x.fill(0, (at + n) * width, (at + rows) * width)
+      const put = (into: Float32Array, from: Int32Array) => {
+        for (let i = 0; i < n; i++) into.set(embeddings.values.subarray(from[i]! * width, (from[i]! + 1) * width), (at + i) * width)
+        into.fill(0, (at + n) * width, (at + rows) * width)
+      }
+      put(x, drawn.anchors)
+      if (positives !== undefined) put(positives, drawn.positives)
       present.fill(1, at, at + n).fill(0, at + n, at + rows)
       for (const { name, size, values } of columns) {
         const from = given[name], own = values.subarray(at * size, (at + rows) * size)
@@ -72,19 +82,39 @@ const frame = (objective: Objective, rows: number, shared: Readonly<Record<strin
 }
 type Frame = ReturnType<typeof frame>
 
+/** A stream that is begun when it is first drawn from, and goes on from there. */
+const once = (begin: () => Random): () => Random => {
+  let random: Random | undefined
+  return () => random ??= begin()
+}
+
 /** Trains up to `lanes` variants that have training batches of one size. */
 const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch, compile, masked, objective }: FitOptions) => {
-  const parameters = shapes(objective.head)
+  const { head, queue: queued } = objective, parameters = trained(objective)
+  if (queued > 0 && (queued < size || queued % size !== 0)) {
+    const few = size < batch ? ` (${batch} were asked for, and the training has ${size} samples)` : ""
+    throw new RangeError(`the queue of ${queued} keys does not hold whole batches of ${size}${few}: each batch takes the place of the oldest; give a multiple, such as ${Math.max(1, Math.round(queued / size)) * size}`)
+  }
   const memory = allocate(parameters, lanes)
+  const target = objective.keys === "target" ? makeTarget(shapes(head), memory.weights, lanes) : undefined
+  const queue = queued > 0 ? makeQueue(queued, head.out, lanes) : undefined
+  const keys = new Float32Array(queue === undefined ? 0 : lanes * size * head.out), keysOf = (lane: number) => keys.subarray(lane * size * head.out, (lane + 1) * size * head.out)
   const scalars = Object.fromEntries(objective.scalars.map((name) => [name, new Float32Array(lanes)]))
-  const shared = { ...memory.weights, ...Object.fromEntries(Object.entries(scalars).map(([name, values]) => [names.scalar(name), values])) }
+  const shared = {
+    ...memory.weights,
+    ...Object.fromEntries(Object.entries(scalars).map(([name, values]) => [names.scalar(name), values])),
+    ...Object.fromEntries(Object.entries(target?.weights ?? {}).map(([name, values]) => [names.target(name), values])),
+    ...(queue === undefined ? {} : { [names.queue]: queue.values })
+  }
   const gradients = Object.fromEntries(Object.entries(memory.gradients).map(([name, values]) => [names.gradient(name), values]))
-  const training = frame(objective, size, { ...shared, ...gradients }, await compile(size, true))
+  const training = frame(objective, size, { ...shared, ...gradients, ...(queue === undefined ? {} : { [names.keys]: keys }) }, await compile(size, true))
   const runs = variants.map((variant, lane) => {
     for (const [name, values] of Object.entries(scalars)) values[lane] = variant.scalars[name]!
     for (const [name, shape] of Object.entries(parameters)) {
       memory.weights[name]!.set(initial(shape, stream(variant.seed, "initial", name)), lane * sizeOf(shape))
     }
+    target?.begin(lane)
+    queue?.begin(lane, stream(variant.seed, "queue"))
     return { variant, lane, chunks: validationChunks(variant.val, batch, masked), course: new Course(variant), steps: 0 }
   })
   const validation = new Map<number, Frame>()
@@ -98,14 +128,18 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     for (let step = 0; step < Math.max(...plans.map((plan) => plan.length)); step++) {
       const active = runs.filter(({ lane }) => plans[lane]![step] !== undefined)
       for (const { lane, variant } of active) {
-        const rows = training.feed(lane, variant, plans[lane]![step]!)
+        const rows = training.feed(lane, variant, plans[lane]![step]!, once(() => stream(variant.seed, "views", epoch, step)))
         variant.select?.(rows, () => stream(variant.seed, "select", epoch, step))
       }
       await training.run(active.map(({ lane }) => lane))
       for (const run of active) {
         sums[run.lane]! += training.loss[run.lane]!
         run.steps++
-        memory.step(run.lane, { optimiser: run.variant.optimiser, rate: run.variant.rate, momentum: run.variant.momentum, count: run.steps })
+        const { decay, epochs, keyMomentum, momentum, optimiser, rate, schedule } = run.variant
+        memory.step(run.lane, { optimiser, rate: rate * rateFactor(schedule, epoch, epochs), momentum, decay, count: run.steps })
+        // after the loss has seen the queue as it was, and the copy as it was
+        target?.follow(run.lane, keyMomentum)
+        queue?.enqueue(run.lane, keysOf(run.lane))
       }
     }
     return sums.map((sum, lane) => sum / plans[lane]!.length)
@@ -119,7 +153,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
         for (const { chunks, lane, variant } of here) {
           const chunk: Chunk = chunks[i]!
           if (holds(lane, chunk.rows)) continue
-          feed(lane, variant, chunk.rows)
+          feed(lane, variant, chunk.rows, once(() => stream(variant.seed, "validation views", i)))
           hold(lane, chunk.rows)
         }
         await run(here.map(({ lane }) => lane))

@@ -4,10 +4,11 @@
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
 import { type Head, project, shapes } from "./head.ts"
+import type { Shapes } from "./optimiser.ts"
 import type { Input, Program } from "./program.ts"
 import type { Tf } from "./tfjs.ts"
 
-/** What a loss is a function of. */
+/** What a loss is a function of. What it did not ask for is not there. */
 export interface Batch {
   /** Projections, [rows, out] float32. Rows that are not present are 0. */
   readonly z: tfjs.Tensor2D
@@ -15,6 +16,12 @@ export interface Batch {
   readonly annotations: Readonly<Record<string, tfjs.Tensor>>
   /** 1 where a row is a sample, 0 where it pads a short batch; [rows] float32. */
   readonly present: tfjs.Tensor1D
+  /** Projections of the positives, [rows, out] float32, on the unit sphere. Of the momentum copy of the head no gradient passes. */
+  readonly keys: tfjs.Tensor2D
+  /** Keys of batches before, [queue, out] float32, on the unit sphere. */
+  readonly queue: tfjs.Tensor2D
+  /** The loss's own layers, trained with the head. */
+  readonly layers: Readonly<Record<string, tfjs.Tensor>>
 }
 
 export interface Objective {
@@ -25,22 +32,37 @@ export interface Objective {
   readonly columns: Readonly<Record<string, Input>>
   /** Names of the numbers that each lane has its own value of. */
   readonly scalars: ReadonlyArray<string>
+  /** Shapes of the loss's own layers. */
+  readonly layers: Shapes
+  /** What projects the positives: the head itself, or a copy that follows it; undefined: the loss has no positives of its own. */
+  readonly keys: "head" | "target" | undefined
+  /** Length of the queue of earlier keys; 0: none. */
+  readonly queue: number
   readonly loss: (tf: Tf, batch: Batch, scalars: (name: string) => tfjs.Scalar) => tfjs.Scalar
 }
 
 /** Names of a program's inputs and outputs: parameters keep theirs, gradients and the rest are prefixed. */
 export const names = {
   x: "x",
+  /** The positives' embeddings, and their projections. */
+  positives: "positives",
+  keys: "keys",
+  queue: "queue",
   present: "present",
   loss: "loss",
   column: (name: string) => `column ${name}`,
   scalar: (name: string) => `number ${name}`,
-  gradient: (parameter: string) => `gradient ${parameter}`
+  gradient: (parameter: string) => `gradient ${parameter}`,
+  target: (parameter: string) => `target ${parameter}`
 }
 
+/** All that is trained: the head and the loss's own layers. */
+export const trained = ({ head, layers }: Pick<Objective, "head" | "layers">): Shapes => ({ ...shapes(head), ...layers })
+
 /** The program of an objective for batches of so many rows. */
-export const programOf = ({ columns, head, loss, name, scalars }: Objective, rows: number, lanes: number, gradients: boolean): Program => {
-  const parameters = shapes(head), layers = Object.keys(parameters)
+export const programOf = (objective: Objective, rows: number, lanes: number, gradients: boolean): Program => {
+  const { columns, head, keys, loss, name, queue, scalars } = objective
+  const parameters = trained(objective), layers = Object.keys(parameters), unit: Head = { ...head, normalize: true }
   const input = (dtype: Input["dtype"], shape: ReadonlyArray<number>): Input => ({ dtype, shape })
   return {
     name,
@@ -50,19 +72,35 @@ export const programOf = ({ columns, head, loss, name, scalars }: Objective, row
       [names.present]: input("float32", [rows]),
       ...Object.fromEntries(Object.entries(columns).map(([column, { dtype, shape }]) => [names.column(column), input(dtype, [rows, ...shape])])),
       ...Object.fromEntries(scalars.map((scalar) => [names.scalar(scalar), input("float32", [])])),
-      ...Object.fromEntries(layers.map((layer) => [layer, input("float32", parameters[layer]!)]))
+      ...Object.fromEntries(layers.map((layer) => [layer, input("float32", parameters[layer]!)])),
+      ...(keys === undefined ? {} : { [names.positives]: input("float32", [rows, head.width]) }),
+      ...(keys === "target" ? Object.fromEntries(Object.entries(shapes(head)).map(([layer, shape]) => [names.target(layer), input("float32", shape)])) : {}),
+      ...(queue === 0 ? {} : { [names.queue]: input("float32", [queue, head.out]) })
     },
     body: (tf, inputs) => {
       const take = <T extends tfjs.Tensor>(key: string) => inputs[key] as T
       const annotations = Object.fromEntries(Object.keys(columns).map((column) => [column, take(names.column(column))]))
+      const copied = keys === "target" ? project(tf, unit, Object.fromEntries(Object.keys(shapes(head)).map((layer) => [layer, take(names.target(layer))])), take(names.positives)) : undefined
       const value = (...weights: ReadonlyArray<tfjs.Tensor>): tfjs.Scalar => {
-        const z = project(tf, head, Object.fromEntries(layers.map((layer, i) => [layer, weights[i]!])), take(names.x))
-        return loss(tf, { z, annotations, present: take(names.present) }, (scalar) => take(names.scalar(scalar)))
+        const own = Object.fromEntries(layers.map((layer, i) => [layer, weights[i]!]))
+        const batch: Partial<Batch> = {
+          z: project(tf, head, own, take(names.x)),
+          annotations,
+          present: take(names.present),
+          layers: own,
+          ...(keys === undefined ? {} : { keys: copied ?? project(tf, unit, own, take(names.positives)) }),
+          ...(queue === 0 ? {} : { queue: take<tfjs.Tensor2D>(names.queue) })
+        }
+        return loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar)))
       }
       const weights = layers.map((layer) => take(layer))
       if (!gradients) return { [names.loss]: value(...weights) }
       const { grads, value: at } = tf.valueAndGrads(value)(weights)
-      return { [names.loss]: at, ...Object.fromEntries(layers.map((layer, i) => [names.gradient(layer), grads[i]!])) }
+      return {
+        [names.loss]: at,
+        ...Object.fromEntries(layers.map((layer, i) => [names.gradient(layer), grads[i]!])),
+        ...(queue > 0 && copied !== undefined ? { [names.keys]: copied } : {})
+      }
     }
   }
 }

@@ -20,6 +20,8 @@ export interface Step {
   readonly rate: number
   /** Momentum of `sgd`. */
   readonly momentum: number
+  /** Weight decay as torch's optimisers take it: so much of the weights is added to the gradient. */
+  readonly decay: number
   /** How many steps this lane has taken, this one included. */
   readonly count: number
 }
@@ -54,9 +56,13 @@ export const allocate = (shapes: Shapes, lanes: number): ParameterMemory => {
   return {
     weights: Object.fromEntries(layout.map(({ name, size, weight }) => [name, values(weight, size * lanes)])),
     gradients: Object.fromEntries(layout.map(({ name, size, gradient }) => [name, values(gradient, size * lanes)])),
-    step: (lane, { optimiser, rate, momentum, count }) => {
+    step: (lane, { count, decay, momentum, optimiser, rate }) => {
       const corrected = rate / (1 - 0.9 ** count), root = 1 / Math.sqrt(1 - 0.999 ** count)
       for (const { size, weight, gradient, first, second } of layout) {
+        if (decay > 0) {
+          const weights = values(weight + lane * size, size), gradients = values(gradient + lane * size, size)
+          for (let i = 0; i < size; i++) gradients[i] = gradients[i]! + decay * weights[i]!
+        }
         const byte = (at: number) => (at + lane * size) * 4
         if (optimiser === "adam") adam(byte(gradient), byte(weight), byte(first), byte(second), size, corrected, root)
         else sgd(byte(gradient), byte(weight), byte(first), size, rate, momentum)

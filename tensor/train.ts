@@ -19,3 +19,5 @@
 export * as Train from "./training.ts"
 /** Triplet losses of a distance matrix, with their gradients in closed form, to build on. */
 export * as Triplets from "./triplet-gradients.ts"
+/** Contrastive losses of projections and keys, to build on. */
+export * as Contrastive from "./contrastive.ts"

@@ -5,18 +5,20 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Annotations, Embeddings, History, type OpenColumn, Split, Stage, type Vectors, Weights } from "outcrop"
+import { Annotations, Embeddings, History, type OpenColumn, Pairs, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
+import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import { withFallback } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
 import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
 import { fitLinear, projectLinear } from "./linear.ts"
 import type { TripletLoss } from "./linear-machine.ts"
 import { type Compile, fitLockstep, lanes } from "./lockstep.ts"
-import { type Batch, type Objective, programOf } from "./objective.ts"
+import { type Batch, type Objective, programOf, trained } from "./objective.ts"
 import { onnxEngine } from "./onnx-engine.ts"
+import type { Shapes } from "./optimiser.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
-import { type Settings, settings } from "./settings.ts"
+import { type Defaults, type Settings, settings } from "./settings.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
 import type { Rows, Trained, Variant } from "./variant.ts"
@@ -26,17 +28,35 @@ export type { Batch, Lifted, Rows, Tf }
 /** A loss's own parameters as it gets them: numbers are scalars of the graph, except below the names in `S`. */
 export type Seen<P, S> = { readonly [K in keyof P]: K extends S ? P[K] : Lifted<P[K]> }
 
+/** Where the positive of each anchor comes from, and what projects it. */
+export interface PositiveSource {
+  /** Views that an anchor is drawn from, and views that its positive is drawn from. */
+  readonly query: ReadonlyArray<string>
+  readonly key: ReadonlyArray<string>
+  /** The positives are projected by a copy of the head that follows it with this momentum, and no gradient passes; without, by the head itself. */
+  readonly momentum?: number
+  /** So many keys of batches before are kept for the loss (`Batch.queue`). */
+  readonly queue?: number
+}
+
 /** What makes a training stage. `P` are its own parameters, `S` the names of those that stay numbers in the loss. */
 export interface Specification<F extends Schema.Struct.Fields, P, S extends keyof P & string> {
   readonly name: `train/${string}`
   readonly version: number
   readonly summary: string
+  readonly paper?: string
+  /** Defaults of what every training takes, where the loss's paper has its own. */
+  readonly defaults?: Defaults
   /** The loss's own parameters, beside those of every training (`out`, `rate`, `batch`, ...; see `settings.ts`). */
   readonly with: F
   /** Parameters whose numbers shape the graph (a count of neighbours, say): the loss gets them as numbers, and variants that differ in them do not share a graph. */
   readonly fixed?: ReadonlyArray<S>
   /** The annotation columns that the loss reads, by its parameters. Without it: none. */
   readonly annotations?: (parameters: P) => ReadonlyArray<string>
+  /** The loss sees beside each anchor a positive (`Batch.keys`): another view of the sample, another sample that the port `pairs` names, or both. */
+  readonly positives?: (parameters: P) => PositiveSource | undefined
+  /** Shapes of the loss's own layers (`Batch.layers`), by name; the width of the projection and the number of classes of an annotation column are given. Names hold a dot. */
+  readonly layers?: (parameters: P, sizes: { readonly out: number; readonly classes: (column: string) => number }) => Shapes
   /** The loss leaves out rows with `present` 0. Otherwise it is given whole batches only, and a short last one is dropped. */
   readonly masked?: boolean
   /** The loss does not change when all projections move together; see `Head.bias`. */
@@ -58,6 +78,26 @@ const rowsAtOnce = 256
 const failed = (name: string) => (cause: unknown): Stage.StageError =>
   cause instanceof Stage.StageError ? cause : new Stage.StageError({ message: `${name}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
+/** How many classes an annotation column of ids has: as many as its vocabulary names, or by its highest id. */
+const classesOf = (column: string, values: OpenColumn | undefined, metadata: Readonly<Record<string, string>> | undefined): number => {
+  if (!(values instanceof Int32Array)) throw new Stage.StageError({ message: `the annotation column ${column} holds no class ids (int32)` })
+  const named = metadata?.[column]
+  return named === undefined ? values.reduce((most, id) => Math.max(most, id), -1) + 1 : (JSON.parse(named) as ReadonlyArray<unknown>).length
+}
+
+/** The rows of the views that a parameter names; every sample must have each of them. */
+const rowsOf = (name: string, { ids, views }: Viewed, wanted: ReadonlyArray<string>): ReadonlyArray<Int32Array> =>
+  wanted.map((view) => {
+    const rows = views.get(view)
+    if (rows === undefined) throw new Stage.StageError({ message: `${name}: the embeddings have no view "${view}"; they have ${[...views.keys()].join(", ")}. Name views that are there, or add it to \`views\` of the embedding` })
+    const without = rows.indexOf(-1)
+    if (without >= 0) throw new Stage.StageError({ message: `${name}: sample ${ids[without]} has no embedding of the view "${view}"` })
+    return rows
+  })
+
+/** The pairs table's columns, as a training reads them. */
+type PairColumns = Parameters<typeof positivesOf>[0]
+
 const inputOf = (column: OpenColumn): Input => "width" in column ? { dtype: "float32", shape: [column.width] } : { dtype: column instanceof Int32Array ? "int32" : "float32", shape: [] }
 
 /**
@@ -69,14 +109,15 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
 ): Stage.Stage => {
   type Own = Schema.Struct<F>["Type"]
   type Parameters = Settings & Own
-  const { annotations: columnsRead = () => [], fixed = [], loss, masked = false, name, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
-  const taken = Object.keys(specification.with).filter((key) => key in settings)
+  const { annotations: columnsRead = () => [], fixed = [], layers = () => ({}), loss, masked = false, name, positives = () => undefined, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
+  const common = settings(specification.defaults ?? {})
+  const taken = Object.keys(specification.with).filter((key) => key in common)
   if (specification.triplets !== undefined && !masked) throw new Error(`${name}: a loss given as triplets too leaves out rows that are not present: say \`masked: true\``)
   if (taken.length > 0) throw new Error(`${name}: every training has a parameter ${taken.join(", ")}; give the loss's own another name`)
 
   const own = (parameters: Parameters): object => Object.fromEntries(Object.keys(specification.with).map((key) => [key, Reflect.get(parameters, key)]))
   const headOf = ({ hidden, normalize, out }: Parameters, width: number): Head => ({ width, hidden, out, normalize, bias: !(translationInvariant && !normalize) })
-  const tripletLossOf = (parameters: Parameters) => parameters.hidden.length > 0 || parameters.normalize ? undefined : triplets(parameters)
+  const tripletLossOf = (parameters: Parameters) => parameters.hidden.length > 0 || parameters.normalize || parameters.decay > 0 ? undefined : triplets(parameters)
   const alike = (parameters: Parameters) => [parameters.out, parameters.hidden, parameters.normalize, parameters.batch, replaceNumbers(own(parameters), fixed, () => "number")]
 
   const compiled = new Map<string, Promise<Compiled>>()
@@ -97,55 +138,87 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   })
   const isWasm = Effect.map(Stage.Backend, (backend) => backend.name === "wasm")
 
-  const variantOf = (inputs: { readonly embeddings: { readonly embedding: Vectors; readonly rows: number }; readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>> } | undefined; readonly split: { readonly split: ReadonlyArray<string> } | undefined }, parameters: Parameters): Variant => {
-    const { embeddings, annotations, split } = inputs
-    const rows = Int32Array.from({ length: embeddings.rows }, (_, i) => i)
+  interface Inputs {
+    readonly embeddings: { readonly sample_id: ReadonlyArray<string>; readonly view: ReadonlyArray<string>; readonly embedding: Vectors }
+    readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>>; readonly metadata?: Readonly<Record<string, string>> } | undefined
+    readonly split: { readonly split: ReadonlyArray<string> } | undefined
+    readonly pairs: PairColumns | undefined
+  }
+  const keysOf = ({ key, query }: PositiveSource, samples: Viewed, { pairs, split }: Inputs): Keys => {
+    if (pairs === undefined && new Set([...query, ...key]).size === 1) {
+      throw new Stage.StageError({ message: `${name}: each sample would be its own positive, as both are its view "${key[0]}"; name another view in \`query\` or \`key\`, or bind \`pairs\` (mine/temporal-positives gives them)` })
+    }
+    return { views: rowsOf(name, samples, key), positives: pairs === undefined ? new Map() : positivesOf(pairs, samples.ids, (sample) => split?.split[sample] ?? "") }
+  }
+  /** One training, and the layers that its loss brings along: their shapes may follow from the annotations. */
+  interface Task {
+    readonly variant: Variant
+    readonly layers: Shapes
+  }
+  const taskOf = (inputs: Inputs, parameters: Parameters): Task => {
+    const { annotations, embeddings, split } = inputs
+    const samples = viewed(embeddings), source = positives(parameters)
+    const query = source?.query ?? [samples.views.size > 1 ? "full" : [...samples.views.keys()][0] ?? "full"]
+    const rows = Int32Array.from(samples.ids.keys())
     const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
-    if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${embeddings.rows === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
+    if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${rows.length === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
     const columns = Object.fromEntries(columnsRead(parameters).map((column) => {
       const values = annotations?.open[column]
       if (values === undefined) throw new Stage.StageError({ message: `${name}: there is no annotation column ${column}; there are ${Object.keys(annotations?.open ?? {}).join(", ") || "none"}` })
       return [column, values] as const
     }))
-    return {
+    const variant: Variant = {
       embeddings: embeddings.embedding,
       train,
       val: split === undefined ? new Int32Array(0) : rows.filter((row) => split.split[row] === "val"),
+      queries: rowsOf(name, samples, query),
+      keys: source === undefined ? undefined : keysOf(source, samples, inputs),
+      keyMomentum: source?.momentum ?? 0,
       columns,
       absent: working(parameters),
       scalars: numbersOf(own(parameters), fixed),
       optimiser: parameters.optimizer,
       rate: parameters.rate,
+      schedule: parameters.schedule,
       momentum: parameters.momentum,
+      decay: parameters.decay,
       epochs: parameters.epochs,
       patience: parameters.patience,
       seed: parameters.seed,
       ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
     }
+    return { variant, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
   }
-  const objectiveOf = ({ absent, columns, embeddings, scalars }: Variant, parameters: Parameters): Objective => ({
-    name,
-    head: headOf(parameters, embeddings.width),
-    columns: {
-      ...Object.fromEntries(Object.entries(columns).map(([column, values]) => [column, inputOf(values)])),
-      ...Object.fromEntries(Object.keys(absent).map((column) => [column, { dtype: "float32", shape: [] } as const]))
-    },
-    scalars: Object.keys(scalars),
-    loss: (tf, batch, scalar) => loss(tf, batch, replaceNumbers(own(parameters), fixed, scalar) as Seen<Own, S>)
-  })
+  const objectiveOf = ({ layers, variant: { absent, columns, embeddings, scalars } }: Task, parameters: Parameters): Objective => {
+    const source = positives(parameters)
+    return {
+      name,
+      head: headOf(parameters, embeddings.width),
+      columns: {
+        ...Object.fromEntries(Object.entries(columns).map(([column, values]) => [column, inputOf(values)])),
+        ...Object.fromEntries(Object.keys(absent).map((column) => [column, { dtype: "float32", shape: [] } as const]))
+      },
+      scalars: Object.keys(scalars),
+      layers,
+      keys: source === undefined ? undefined : source.momentum === undefined ? "head" : "target",
+      queue: source?.queue ?? 0,
+      loss: (tf, batch, scalar) => loss(tf, batch, replaceNumbers(own(parameters), fixed, scalar) as Seen<Own, S>)
+    }
+  }
 
-  /** Trains variants of equal `alike` as graphs; those whose annotation columns are of other types share none. */
-  const fitGraphs = Effect.fnUntraced(function*(variants: ReadonlyArray<Variant>, parameters: Parameters) {
+  /** Trains variants of equal `alike` as graphs; those whose annotation columns are of other types, or have another number of classes, share none. */
+  const fitGraphs = Effect.fnUntraced(function*(tasks: ReadonlyArray<Task>, parameters: Parameters) {
     const { engine, engineName } = yield* backend
     const { notice, progress, timed } = yield* Stage.Report
     const results: Array<Trained> = [], said = new Set<string>()
-    for (const indices of Map.groupBy(variants.keys(), (i) => JSON.stringify(objectiveOf(variants[i]!, parameters).columns)).values()) {
-      const objective = objectiveOf(variants[indices[0]!]!, parameters)
+    const shapeOf = ({ columns, layers }: Objective) => [columns, layers]
+    for (const indices of Map.groupBy(tasks.keys(), (i) => JSON.stringify(shapeOf(objectiveOf(tasks[i]!, parameters)))).values()) {
+      const objective = objectiveOf(tasks[indices[0]!]!, parameters)
       // The step is compiled first: where it had to go to TensorFlow, the validation goes there too.
       let fallen = false
       const compile: Compile = async (rows, gradients) => {
         const chosen = fallen ? tfjsEngine : engine
-        const made = await cached([engineName, fallen, alike(parameters), objective.head, objective.columns, rows, gradients], async () => {
+        const made = await cached([engineName, fallen, alike(parameters), objective.head, shapeOf(objective), rows, gradients], async () => {
           const done = timed(), program = await chosen.compile(programOf(objective, rows, lanes, gradients))
           done(`compiling ${gradients ? "loss and gradient" : "the loss"} of ${rows} rows, ${lanes} variants at a time${program.nodes === undefined ? "" : `, to ${program.nodes} nodes`}`)
           return program
@@ -156,7 +229,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
         }
         return made
       }
-      const fitted = yield* fitLockstep(indices.map((i) => variants[i]!), { objective, compile, batch: parameters.batch, masked, progress }, failed(name))
+      const fitted = yield* fitLockstep(indices.map((i) => tasks[i]!.variant), { objective, compile, batch: parameters.batch, masked, progress }, failed(name))
       for (const [k, i] of indices.entries()) results[i] = fitted[k]!
     }
     yield* Effect.forEach(said, notice)
@@ -167,11 +240,13 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     name,
     version: specification.version,
     summary: specification.summary,
-    with: Schema.Struct<Schema.Struct.Fields>({ ...settings, ...specification.with }),
+    ...(specification.paper === undefined ? {} : { paper: specification.paper }),
+    with: Schema.Struct<Schema.Struct.Fields>({ ...common, ...specification.with }),
     needs: {
       embeddings: Stage.needs(Embeddings),
       annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), columnsRead), (parameters: Own) => columnsRead(parameters).length > 0),
-      split: Stage.optional(Stage.needs(Split))
+      split: Stage.optional(Stage.needs(Split)),
+      pairs: Stage.when(Stage.needs(Pairs), (parameters: Own) => positives(parameters) !== undefined)
     },
     gives: { embeddings: Embeddings },
     learns: { weights: Weights, history: History },
@@ -183,29 +258,31 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
         const { progress } = yield* Stage.Report
-        const variants = yield* Effect.try({
-          try: () => members.map(({ inputs, parameters }) => variantOf(inputs, parameters as Parameters)),
+        const tasks = yield* Effect.try({
+          try: () => members.map(({ inputs, parameters }) => taskOf(inputs, parameters as Parameters)),
           catch: failed(name)
         })
-        const first = variants[0], parameters = members[0]?.parameters as Parameters | undefined
+        const first = tasks[0], parameters = members[0]?.parameters as Parameters | undefined
         if (first === undefined || parameters === undefined) return []
         const results = (yield* isWasm)
-          ? yield* fitLinear(variants.map((variant, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out: parameters.out, batch: parameters.batch, progress }, failed(name))
-          : yield* fitGraphs(variants, parameters)
-        const layout = Object.entries(shapes(headOf(parameters, first.embeddings.width)))
-        return results.map(({ history, weights }) => ({
-          weights: {
-            layer: layout.map(([layer]) => layer),
-            shape: layout.map(([, shape]) => Float64Array.from(shape)),
-            values: layout.map(([layer]) => Float64Array.from(weights[layer]!))
-          },
-          history: {
-            epoch: Int32Array.from(history, (_, i) => i + 1),
-            step: Int32Array.from(history, ({ step }) => step),
-            train_loss: Float64Array.from(history, ({ trainLoss }) => trainLoss),
-            val_loss: Float64Array.from(history, ({ valLoss }) => valLoss)
+          ? yield* fitLinear(tasks.map(({ variant }, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out: parameters.out, batch: parameters.batch, progress }, failed(name))
+          : yield* fitGraphs(tasks, parameters)
+        return results.map(({ history, weights }, i) => {
+          const layout = Object.entries(trained({ head: headOf(parameters, first.variant.embeddings.width), layers: tasks[i]!.layers }))
+          return {
+            weights: {
+              layer: layout.map(([layer]) => layer),
+              shape: layout.map(([, shape]) => Float64Array.from(shape)),
+              values: layout.map(([layer]) => Float64Array.from(weights[layer]!))
+            },
+            history: {
+              epoch: Int32Array.from(history, (_, i) => i + 1),
+              step: Int32Array.from(history, ({ step }) => step),
+              train_loss: Float64Array.from(history, ({ trainLoss }) => trainLoss),
+              val_loss: Float64Array.from(history, ({ valLoss }) => valLoss)
+            }
           }
-        }))
+        })
       })
     },
     apply: Effect.fn(`${name}.apply`)(function*({ weights }, { embeddings }, parameters) {

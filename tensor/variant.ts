@@ -1,16 +1,22 @@
 /** One training among siblings: what it starts from, and what it remembers of itself as it goes. */
 import type { Random } from "../math/random.ts"
 import type { OpenColumn, Vectors } from "../schemas/column.ts"
+import type { Keys } from "./drawing.ts"
 import type { Optimiser } from "./optimiser.ts"
+import type { Schedule } from "./schedule.ts"
 
 /** A batch of one variant as the host sees it: the rows that are present, by column, in place. */
 export type Rows = Readonly<Record<string, Int32Array | Float32Array>>
 
 export interface Variant {
   readonly embeddings: Vectors
-  /** Rows to train on, and to validate on. */
+  /** Samples to train on, and to validate on, by their places in `columns` and `queries`. */
   readonly train: Int32Array
   readonly val: Int32Array
+  /** The row of `embeddings` of each sample, view by view of those that an anchor is drawn from. */
+  readonly queries: ReadonlyArray<Int32Array>
+  /** Where the anchors' positives come from; undefined: the loss asks for none. */
+  readonly keys: Keys | undefined
   /** The objective's columns. Those that are not there are filled with `absent` and are `select`'s to write. */
   readonly columns: Readonly<Record<string, OpenColumn>>
   readonly absent: Readonly<Record<string, number>>
@@ -18,7 +24,12 @@ export interface Variant {
   readonly scalars: Readonly<Record<string, number>>
   readonly optimiser: Optimiser
   readonly rate: number
+  readonly schedule: Schedule
   readonly momentum: number
+  /** Of the head's copy that projects the positives, where there is one. */
+  readonly keyMomentum: number
+  /** Weight decay, added to the gradient. */
+  readonly decay: number
   readonly epochs: number
   /** Stop after so many epochs without a better validation loss; 0: never. */
   readonly patience: number

@@ -30,7 +30,7 @@ describe("optimiser steps", () => {
     const expected = Float64Array.from(memory.copy(3, "now")["weight"]!), m = new Float64Array(35), v = new Float64Array(35)
     for (let step = 0; step < 40; step++) {
       feed(step)
-      memory.step(3, { optimiser: "adam", rate: 1e-2, momentum: 0, count: step + 1 })
+      memory.step(3, { optimiser: "adam", rate: 1e-2, momentum: 0, decay: 0, count: step + 1 })
       const g = gradients[step]!["weight"]!
       for (let i = 0; i < 35; i++) {
         m[i] = 0.9 * m[i]! + 0.1 * g[i]!
@@ -47,7 +47,7 @@ describe("optimiser steps", () => {
     const expected = Float64Array.from(memory.copy(0, "now")["weight"]!), m = new Float64Array(35)
     for (let step = 0; step < 40; step++) {
       feed(step)
-      memory.step(0, { optimiser: "sgd", rate: 1e-2, momentum: 0.9, count: step + 1 })
+      memory.step(0, { optimiser: "sgd", rate: 1e-2, momentum: 0.9, decay: 0, count: step + 1 })
       for (let i = 0; i < 35; i++) {
         m[i] = 0.9 * m[i]! + gradients[step]!["weight"]![i]!
         expected[i]! -= 1e-2 * m[i]!
@@ -62,7 +62,7 @@ describe("optimiser steps", () => {
       const { feed, memory } = prepared(), before = memory.copy(5, "now")
       for (let step = 0; step < 40; step++) {
         feed(step)
-        for (const lane of [0, 1, 2, 3, 4, 6, 7]) memory.step(lane, { optimiser, rate: 1e-2, momentum: 0.9, count: step + 1 })
+        for (const lane of [0, 1, 2, 3, 4, 6, 7]) memory.step(lane, { optimiser, rate: 1e-2, momentum: 0.9, decay: 0, count: step + 1 })
       }
       for (const lane of [1, 2, 3, 4, 6, 7]) expect(memory.copy(lane, "now")).toEqual(memory.copy(0, "now"))
       expect(memory.copy(5, "now")).toEqual(before)
@@ -73,10 +73,10 @@ describe("optimiser steps", () => {
   it("a first moment below 1e-30 is flushed: it does not decay into denormals", () => {
     const memory = allocate({ weight: [35] }, 1)
     memory.gradients["weight"]!.fill(1e-29)
-    memory.step(0, { optimiser: "sgd", rate: 1, momentum: 0, count: 1 })
+    memory.step(0, { optimiser: "sgd", rate: 1, momentum: 0, decay: 0, count: 1 })
     expect(memory.copy(0, "now")["weight"]!.every((w) => w === Math.fround(-1e-29))).toBe(true)
     memory.gradients["weight"]!.fill(1e-31)
-    memory.step(0, { optimiser: "sgd", rate: 1, momentum: 0, count: 2 })
+    memory.step(0, { optimiser: "sgd", rate: 1, momentum: 0, decay: 0, count: 2 })
     expect(memory.copy(0, "now")["weight"]!.every((w) => w === Math.fround(-1e-29))).toBe(true)
   })
 
@@ -85,7 +85,7 @@ describe("optimiser steps", () => {
     memory.keep(2)
     const kept = memory.copy(2, "now")
     feed(0)
-    memory.step(2, { optimiser: "adam", rate: 1, momentum: 0, count: 1 })
+    memory.step(2, { optimiser: "adam", rate: 1, momentum: 0, decay: 0, count: 1 })
     expect(memory.copy(2, "kept")).toEqual(kept)
     expect(memory.copy(2, "now")).not.toEqual(kept)
   })

@@ -117,6 +117,9 @@ describe.skipIf(!present)("40 steps of Adam follow torch's in float64 (oracles; 
         head: { width, out, hidden: [], normalize: false, bias: false },
         columns: { class: { dtype: "int32", shape: [] }, box: { dtype: "int32", shape: [] } },
         scalars: ["margin"],
+        layers: {},
+        keys: undefined,
+        queue: 0,
         loss: (tf, { annotations, z }, scalar) => {
           const ids = tf.reshape<tfjs.Rank.R2>(tf.stack(sets.map((set) => annotations[set]!)), [sets.length, rows])
           return tf.mean(losses[loss_name === "dtl-hard" ? "batch_hard" : "batch_all"].closed(tf, z, ids, scalar("margin")))
@@ -145,7 +148,7 @@ describe.skipIf(!present)("40 steps of Adam follow torch's in float64 (oracles; 
         await run([lane])
         expect(Math.abs(loss[lane]! - expected[step]!), `loss before step ${step}`).toBeLessThan(1e-5)
         if (step === 0) expect(difference(first_grad.W.flat(), gradient.subarray(lane * width * out, (lane + 1) * width * out))).toBeLessThan(1e-5)
-        memory.step(lane, { optimiser: "adam", rate: lr, momentum: 0, count: step + 1 })
+        memory.step(lane, { optimiser: "adam", rate: lr, momentum: 0, decay: 0, count: step + 1 })
       }
       expect(difference(W.flat(), memory.copy(lane, "now")["layer1.weight"]!)).toBeLessThan(1e-5)
     })

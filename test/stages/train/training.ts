@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Annotations, Embeddings, type OpenColumn, Split, Stage, stream } from "outcrop"
+import { Annotations, Embeddings, type OpenColumn, Pairs, Split, Stage, stream } from "outcrop"
 import { type Columns, make, type TableInput, type TableSchema, view } from "../../../schemas/table.ts"
 
 const services = (backend: string, notices: Array<string>) =>
@@ -21,7 +21,14 @@ export const run = <A, E>(work: Effect.Effect<A, E, Stage.Services>, backend = "
 
 export interface Data {
   readonly width: number
+  /** Row after row: sample by sample, and the views of each in their order. */
   readonly x: Float32Array
+  /** Names of the views of every sample, in byte order; without: one, "full". */
+  readonly views?: ReadonlyArray<string>
+  /** Numbers of samples, and the weight of the pair. */
+  readonly pairs?: ReadonlyArray<readonly [anchor: number, positive: number, weight: number]>
+  /** Class names of the annotation columns. */
+  readonly names?: Readonly<Record<string, ReadonlyArray<string>>>
   readonly annotations: Readonly<Record<string, OpenColumn>>
   readonly split?: ReadonlyArray<string>
 }
@@ -31,12 +38,14 @@ const table = <C extends Columns>(schema: TableSchema<C>, given: TableInput<C>) 
   return view(made, [...made.columns.keys()])
 }
 /** The tables a training needs; sample ids sort as the rows do. */
-export const inputsOf = ({ annotations, split, width, x }: Data): Stage.ErasedInputs => {
-  const rows = x.length / width, sample_id = Array.from({ length: rows }, (_, i) => `s${String(i).padStart(6, "0")}`)
+export const inputsOf = ({ annotations, names = {}, pairs, split, views = ["full"], width, x }: Data): Stage.ErasedInputs => {
+  const id = (sample: number) => `s${String(sample).padStart(6, "0")}`, samples = Array.from({ length: x.length / width / views.length }, (_, i) => id(i))
+  const metadata = Object.fromEntries(Object.entries(names).map(([column, classes]) => [column, JSON.stringify(classes)]))
   return {
-    embeddings: table(Embeddings, { sample_id, view: sample_id.map(() => "full"), embedding: { width, values: x } }),
-    annotations: table(Annotations, { sample_id, open: annotations }),
-    split: split === undefined ? undefined : table(Split, { sample_id, split: [...split] })
+    embeddings: table(Embeddings, { sample_id: samples.flatMap((sample) => views.map(() => sample)), view: samples.flatMap(() => views), embedding: { width, values: x } }),
+    annotations: table(Annotations, { sample_id: samples, open: annotations, metadata }),
+    split: split === undefined ? undefined : table(Split, { sample_id: samples, split: [...split] }),
+    pairs: pairs === undefined ? undefined : table(Pairs, { anchor: pairs.map(([anchor]) => id(anchor)), positive: pairs.map(([, positive]) => id(positive)), weight: Float32Array.from(pairs, ([, , weight]) => weight) })
   }
 }
 export const parametersOf = (stage: Stage.Stage, given: Readonly<Record<string, unknown>>): unknown => Schema.decodeUnknownSync(stage.with)(given)
