@@ -33,6 +33,8 @@ export interface PositiveSource {
   /** Views that an anchor is drawn from, and views that its positive is drawn from. */
   readonly query: ReadonlyArray<string>
   readonly key: ReadonlyArray<string>
+  /** `views`: of the same sample; `pairs`: of a sample that the port `pairs` names, or of itself where that names none. */
+  readonly positives: "views" | "pairs"
   /** The positives are projected by a copy of the head that follows it with this momentum, and no gradient passes; without, by the head itself. */
   readonly momentum?: number
   /** So many keys of batches before are kept for the loss (`Batch.queue`). */
@@ -144,9 +146,10 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     readonly split: { readonly split: ReadonlyArray<string> } | undefined
     readonly pairs: PairColumns | undefined
   }
-  const keysOf = ({ key, query }: PositiveSource, samples: Viewed, { pairs, split }: Inputs): Keys => {
-    if (pairs === undefined && new Set([...query, ...key]).size === 1) {
-      throw new Stage.StageError({ message: `${name}: each sample would be its own positive, as both are its view "${key[0]}"; name another view in \`query\` or \`key\`, or bind \`pairs\` (mine/temporal-positives gives them)` })
+  const keysOf = ({ key, positives, query }: PositiveSource, samples: Viewed, { pairs, split }: Inputs): Keys => {
+    if (positives === "pairs" && pairs === undefined) throw new Stage.StageError({ message: `${name}: \`positives: pairs\` needs the port \`pairs\`; mine/temporal-positives gives them` })
+    if (positives === "views" && new Set([...query, ...key]).size === 1) {
+      throw new Stage.StageError({ message: `${name}: each sample would be its own positive, as both are its view "${key[0]}"; name another view in \`query\` or \`key\`, or bind \`pairs\` and say \`positives: pairs\`` })
     }
     return { views: rowsOf(name, samples, key), positives: pairs === undefined ? new Map() : positivesOf(pairs, samples.ids, (sample) => split?.split[sample] ?? "") }
   }
@@ -246,7 +249,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       embeddings: Stage.needs(Embeddings),
       annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), columnsRead), (parameters: Own) => columnsRead(parameters).length > 0),
       split: Stage.optional(Stage.needs(Split)),
-      pairs: Stage.when(Stage.needs(Pairs), (parameters: Own) => positives(parameters) !== undefined)
+      pairs: Stage.when(Stage.needs(Pairs), (parameters: Own) => positives(parameters)?.positives === "pairs")
     },
     gives: { embeddings: Embeddings },
     learns: { weights: Weights, history: History },

@@ -8,9 +8,9 @@ const Views = Schema.NonEmptyArray(Schema.NonEmptyString)
 
 /**
  * Momentum contrast (MoCo v2, arXiv 2003.04297) with the two additions of Geography-aware self-supervised learning (Ayush et al., ICCV
- * 2021, arXiv 2011.09980), on frozen embeddings: `+TP`, positives from other dates of the place (port `pairs`, mine/temporal-positives),
- * and `+Geo`, the geo-location pretext: a ReLU and a linear layer on the projection tell which cluster of places a sample is of (column
- * `place`, mine/geo-clusters).
+ * 2021, arXiv 2011.09980), on frozen embeddings: `+TP`, positives from other dates of the place (`positives: pairs`, which
+ * mine/temporal-positives gives), and `+Geo`, the geo-location pretext: a ReLU and a linear layer on the projection tell which cluster of
+ * places a sample is of (column `place`, mine/geo-clusters).
  *
  * The loss is alpha * InfoNCE + beta * cross-entropy of the place; alpha 1, beta 0 is MoCo alone, alpha 0, beta 1 the pretext alone. Keys are
  * projected by a copy of the head that follows it by a moving average, and enter the queue after the logits. From the released code:
@@ -34,12 +34,13 @@ export default Train.make({
     temperature: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "cosines are divided by it" }), 0.02),
     ema: Stage.withDefault(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({ description: "momentum of the head's copy that projects the keys" }), 0.999),
     queue: Stage.withDefault(Schema.Int.check(Schema.isGreaterThan(0)).annotate({ description: "keys of batches before that are negatives; whole batches" }), 1024),
+    positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
     query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn" }), ["full"]),
     key: Stage.withDefault(Views.annotate({ description: "views that its copy sees; not that of the anchor where the sample is its own positive" }), ["full"])
   },
   fixed: ["alpha", "beta", "ema", "queue"],
   annotations: ({ beta, place }) => beta > 0 ? [place] : [],
-  positives: ({ alpha, ema, key, query, queue }) => alpha > 0 ? { query, key, momentum: ema, queue } : undefined,
+  positives: ({ alpha, ema, key, positives, query, queue }) => alpha > 0 ? { query, key, positives, momentum: ema, queue } : undefined,
   layers: ({ beta, place }, { classes, out }): Readonly<Record<string, ReadonlyArray<number>>> => beta > 0 ? { "place.weight": [out, classes(place)], "place.bias": [classes(place)] } : {},
   loss: (tf, { annotations, keys, layers, present, queue, z }, { alpha, beta, place, temperature }) => {
     if (alpha === 0 && beta === 0) throw new Stage.StageError({ message: "train/momentum-contrastive: alpha and beta are both 0, which leaves no loss" })

@@ -18,7 +18,8 @@ const Views = Schema.NonEmptyArray(Schema.NonEmptyString)
  * alone. The paper trains the backbone; on frozen embeddings the loss is put to the test, not the paper's figures.
  *
  * A sample without labels (all targets 0) takes part in the first term and not in the second; a batch without labels has a second term of
- * 0. Where all targets are equal every pair is asked to agree. With the port `pairs` the key is another sample, as with temporal positives.
+ * 0. Where all targets are equal every pair is asked to agree. With `positives: pairs` the key is another sample: temporal
+ * positives, say.
  */
 export default Train.make({
   name: "train/soft-contrastive",
@@ -33,12 +34,13 @@ export default Train.make({
     temperature: temperature("temperature of InfoNCE"),
     softTemperature: temperature("temperature of the soft term"),
     ema: Stage.withDefault(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({ description: "momentum of the head's copy that projects the keys" }), 0.99),
+    positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
     query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn" }), ["masked"]),
     key: Stage.withDefault(Views.annotate({ description: "views that its copy sees" }), ["full"])
   },
   fixed: ["ema"],
   annotations: ({ labels, soft }) => soft === "none" ? [] : [labels],
-  positives: ({ ema, key, query }) => ({ query, key, momentum: ema }),
+  positives: ({ ema, key, positives, query }) => ({ query, key, positives, momentum: ema }),
   masked: true,
   loss: (tf, { annotations, keys, present, z }, { identity, labels, soft, softTemperature, temperature, weight }) => {
     const instance: tfjs.Scalar = tf.mul(identity, Contrastive.infoNce(tf, z, keys, present, temperature))

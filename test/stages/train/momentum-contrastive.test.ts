@@ -23,12 +23,12 @@ const places = (count: number, width: number): Data => {
   }
 }
 const data = places(32, 12)
-const small = { out: 4, batch: 16, queue: 32, epochs: 30, rate: 0.05, temperature: 0.2, ema: 0.9, schedule: "constant" }
+const small = { positives: "pairs", out: 4, batch: 16, queue: 32, epochs: 30, rate: 0.05, temperature: 0.2, ema: 0.9, schedule: "constant" }
 
 describe("momentum contrast on four samples, two a batch, by hand", () => {
   it("the loss of an epoch is that of the formula: the second batch meets the keys of the first in the queue", async () => {
     const x = Float32Array.from({ length: 4 * 3 }, () => draw.normal()), four: Data = { width: 3, x, annotations: {}, pairs: [[0, 1, 1], [1, 0, 1], [2, 3, 1], [3, 2, 1]] }
-    const given = { out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
+    const given = { positives: "pairs", out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
     const { history, weights } = await fit(moco, four, given)
     const W = weights["layer1.weight"]!
     const direction = (sample: number) => {
@@ -111,7 +111,8 @@ describe("what cannot be trained says why", () => {
   })
   it("a positive that would be the sample itself", async () => {
     const { pairs: _, ...without } = data
-    expect(await failure(fit(moco, without, small))).toMatch(/each sample would be its own positive, as both are its view "full".*bind `pairs`/)
+    expect(await failure(fit(moco, without, small))).toMatch(/`positives: pairs` needs the port `pairs`; mine\/temporal-positives gives them/)
+    expect(await failure(fit(moco, data, { ...small, positives: "views" }))).toMatch(/each sample would be its own positive, as both are its view "full".*bind `pairs` and say `positives: pairs`/)
   })
   it("a view that is not there", async () => {
     expect(await failure(fit(moco, data, { ...small, key: ["augmented"] }))).toMatch(/the embeddings have no view "augmented"; they have full/)

@@ -67,7 +67,7 @@ describe("soft contrast", () => {
   })
   it("positives may be other samples (temporal positives) instead of other views", async () => {
     const pairs = Array.from({ length: 96 }, (_, i) => [i, i ^ 1, 1] as const)
-    expect((await fit(soft, { ...data, pairs }, { ...small, epochs: 2, query: ["full"] })).history.train_loss).toHaveLength(2)
+    expect((await fit(soft, { ...data, pairs }, { ...small, positives: "pairs", epochs: 2, query: ["full"] })).history.train_loss).toHaveLength(2)
   })
   it("class ids are no targets", async () => {
     expect(await failure(fit(soft, { ...data, annotations: { labels: new Int32Array(96) } }, small))).toMatch(/the annotation column labels holds no target vectors; mine\/soft-labels makes them/)
