@@ -2,12 +2,13 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { run, type RunResult } from "../engine/run.ts"
-import { allResults, askedMetrics, reportText, unknownMetrics } from "../report/report.ts"
+import { run, type RunEvent, type RunResult } from "../engine/run.ts"
+import { allResults, askedMetrics, reportText, unknownColumns, unknownMetrics } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { invocation } from "./invocation.ts"
 import { progress } from "./progress.ts"
+import { recorder } from "./recorder.ts"
 import { damagedIndex, forcedStages, openSession, type Session, type SessionFlags } from "./session.ts"
 import { readBytes, readWords, showBytes, showSeconds } from "./words.ts"
 
@@ -80,7 +81,12 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   const { cache, file, grid } = session
   const force = yield* forcedStages(session, flags.force)
   const display = progress({ grid, mode: flags.events ? "events" : flags.json ? "quiet" : "auto" })
-  const exit = yield* Effect.exit(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: session.backend, onEvent: display.on }))
+  const record = recorder(session, begin)
+  const onEvent = (event: RunEvent) => {
+    if (event.type === "started") record.begin()
+    display.on(event)
+  }
+  const exit = yield* Effect.exit(Effect.onInterrupt(run({ grid, cache, jobs: flags.jobs, memory, force, failFast: flags.failFast, rehash: flags.rehash, backend: session.backend, onEvent }), () => record.end("interrupted")))
   display.end()
   if (Exit.isFailure(exit)) {
     const cause = Cause.squash(exit.cause) as { readonly _tag?: string; readonly message: string }
@@ -89,6 +95,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   }
   const result = exit.value
   cache.index.putAddresses(file.pipeline.name, grid.nodes.flatMap((node) => result.keys[node.index] === undefined ? [] : [[node.address, result.keys[node.index]!] as const]))
+  yield* record.end(result.failures.length > 0 ? "failed" : "done", result)
   const seconds = (performance.now() - begin) / 1000
   const summary = summaryOf(session, (node) => result.states[node], { rows: result.rows, seconds, bytes: result.bytes })
   if (flags.json) console.log(JSON.stringify(summary))
@@ -97,7 +104,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
     for (const { first, more, text } of groupNotices(grid, result)) console.error(style("dim", `${first}${more > 0 ? ` and ${more} more` : ""}: ${text}`))
     const { report } = file.pipeline
     const all = allResults({ grid, ...result }, report)
-    for (const text of unknownMetrics(all, askedMetrics(report))) console.error(`${words.file}, report: ${text}`)
+    for (const text of [...unknownColumns(all, report.columns), ...unknownMetrics(all, askedMetrics(report))]) console.error(`${words.file}, report: ${text}`)
     const shown = reportText(all, report)
     if (shown !== "") console.log(`\n${shown}\n`)
     const parts = [
