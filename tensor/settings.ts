@@ -13,13 +13,15 @@ export interface Defaults {
   readonly schedule?: Schedule
   readonly decay?: number
   readonly batch?: number
+  readonly standardize?: boolean
 }
 
 /** What every training takes, whatever its loss. Defaults as in TG-MATL (arXiv 2604.03837), except for `epochs`: the paper trains up to 5000. */
-export const settings = ({ batch = 32, decay = 0, hidden = [], optimizer = "adam", out = 64, rate = 1e-4, schedule = "constant" }: Defaults) => ({
+export const settings = ({ batch = 32, decay = 0, hidden = [], optimizer = "adam", out = 64, rate = 1e-4, schedule = "constant", standardize = false }: Defaults) => ({
   out: Stage.withDefault(count("width of the projection"), out),
   hidden: Stage.withDefault(Schema.Array(count("width of a hidden layer")).annotate({ description: "widths of hidden layers with ReLU; none: one linear layer" }), hidden),
   normalize: Stage.withDefault(Schema.Boolean.annotate({ description: "put projections on the unit sphere, for the loss and in the result" }), false),
+  standardize: Stage.withDefault(Schema.Boolean.annotate({ description: "scale each column of the embeddings to mean 0 and deviation 1 on the training rows first; the weights given are those for embeddings as they are" }), standardize),
   optimizer: Stage.withDefault(Schema.Literals(["adam", "sgd"]).annotate({ description: "adam: torch's defaults; sgd: with momentum" }), optimizer),
   rate: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "learning rate" }), rate),
   schedule: Stage.withDefault(Schedule, schedule),

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, History, type OpenColumn, Pairs, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
+import type { Scaling } from "../math/scaling.ts"
 import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import { withFallback } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
@@ -19,6 +20,7 @@ import { onnxEngine } from "./onnx-engine.ts"
 import type { Shapes } from "./optimiser.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Defaults, type Settings, settings } from "./settings.ts"
+import { folded, standardized } from "./standardization.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
 import type { Rows, Trained, Variant } from "./variant.ts"
@@ -157,6 +159,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   interface Task {
     readonly variant: Variant
     readonly layers: Shapes
+    readonly scaling: Scaling | undefined
   }
   const taskOf = (inputs: Inputs, parameters: Parameters): Task => {
     const { annotations, embeddings, split } = inputs
@@ -170,11 +173,13 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       if (values === undefined) throw new Stage.StageError({ message: `${name}: there is no annotation column ${column}; there are ${Object.keys(annotations?.open ?? {}).join(", ") || "none"}` })
       return [column, values] as const
     }))
+    const queries = rowsOf(name, samples, query)
+    const { embeddings: seen, scaling } = parameters.standardize ? standardized(embeddings.embedding, Int32Array.from(queries.flatMap((view) => Array.from(train, (row) => view[row]!)))) : { embeddings: embeddings.embedding, scaling: undefined }
     const variant: Variant = {
-      embeddings: embeddings.embedding,
+      embeddings: seen,
       train,
       val: split === undefined ? new Int32Array(0) : rows.filter((row) => split.split[row] === "val"),
-      queries: rowsOf(name, samples, query),
+      queries,
       keys: source === undefined ? undefined : keysOf(source, samples, inputs),
       keyMomentum: source?.momentum ?? 0,
       columns,
@@ -190,7 +195,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       seed: parameters.seed,
       ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
     }
-    return { variant, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
+    return { variant, scaling, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
   }
   const objectiveOf = ({ layers, variant: { absent, columns, embeddings, scalars } }: Task, parameters: Parameters): Objective => {
     const source = positives(parameters)
@@ -270,7 +275,8 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
         const results = (yield* isWasm)
           ? yield* fitLinear(tasks.map(({ variant }, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out: parameters.out, batch: parameters.batch, progress }, failed(name))
           : yield* fitGraphs(tasks, parameters)
-        return results.map(({ history, weights }, i) => {
+        return results.map(({ history, weights: trainedWeights }, i) => {
+          const { scaling } = tasks[i]!, weights = scaling === undefined ? trainedWeights : folded(trainedWeights, scaling)
           const layout = Object.entries(trained({ head: headOf(parameters, first.variant.embeddings.width), layers: tasks[i]!.layers }))
           return {
             weights: {
