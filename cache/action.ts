@@ -32,6 +32,16 @@ export interface Timing {
   readonly seconds: number
 }
 
+/** The samples that a `fit` was handed: what the engine did, not what a stage promises. */
+export interface Handed {
+  /** `split`: those that the split gives to fitting; `all`: every row, because no split is bound or `protocol: released` asks for it. */
+  readonly by: "split" | "all"
+  /** Samples by their role in the split; under "" where there is none. */
+  readonly roles: Readonly<Record<string, number>>
+  /** SHA-256 of their ids in byte order, each followed by a line feed. */
+  readonly samples: string
+}
+
 export interface Action {
   readonly version: 1
   readonly key: string
@@ -45,6 +55,10 @@ export interface Action {
   readonly inline: Readonly<Record<string, string>>
   readonly notices: ReadonlyArray<string>
   readonly timings?: ReadonlyArray<Timing>
+  /** Where the stage fits. */
+  readonly handed?: Handed
+  /** Why it was made although its key was no new one. */
+  readonly because?: "forced" | "output lost"
   readonly trace?: Trace
   /** The key of the static part, where files are found while the stage runs. */
   readonly staticKey?: string

@@ -3,6 +3,7 @@
  * lies. An embeddings table is a list of places in segments, so a vector is stored once however many tables hold it.
  */
 import { hash } from "node:crypto"
+import * as Data from "effect/Data"
 import type { Vectors } from "../schemas/column.ts"
 import { column, table } from "../schemas/table.ts"
 import { Corrupt } from "./error.ts"
@@ -69,8 +70,11 @@ const intact = (store: Store, blob: string): Uint8Array | undefined => {
   }
 }
 
+/** Two of the rows asked for have vectors of different lengths. */
+export class UnequalRows extends Data.TaggedError("UnequalRows")<{ readonly rows: readonly [number, number]; readonly widths: readonly [number, number] }> {}
+
 /**
- * The vectors at the given places, in shared memory. `undefined` where a segment is lost or damaged: its rows are forgotten then, and the
+ * The vectors at the given places, in shared memory. Throws `UnequalRows` where they have different lengths. `undefined` where a segment is lost or damaged: its rows are forgotten then, and the
  * caller embeds them again.
  */
 export const gather = (store: Store, index: Index, places: ReadonlyArray<RowPlace>): Vectors | undefined => {
@@ -80,7 +84,7 @@ export const gather = (store: Store, index: Index, places: ReadonlyArray<RowPlac
     if (rows === undefined) bySegment.set(segment, [row])
     else rows.push(row)
   })
-  let width = 0, values: Float32Array = new Float32Array(0), lost = false
+  let width = 0, first = 0, values: Float32Array = new Float32Array(0), lost = false
   for (const [segment, rows] of bySegment) {
     const bytes = intact(store, segment)
     if (bytes === undefined) {
@@ -91,8 +95,10 @@ export const gather = (store: Store, index: Index, places: ReadonlyArray<RowPlac
     const { values: vectors, width: own } = decodeSegment(bytes)
     if (values.length === 0) {
       width = own
+      first = rows[0]!
       values = new Float32Array(new SharedArrayBuffer(places.length * width * 4))
     }
+    if (own !== width) throw new UnequalRows({ rows: [first, rows[0]!], widths: [width, own] })
     for (const row of rows) {
       const at = places[row]!.position * width
       values.set(vectors.subarray(at, at + width), row * width)

@@ -5,7 +5,7 @@
 import type { Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
 import type { Entry } from "../cache/index.ts"
-import { countRows, type RowCounts } from "./embedding.ts"
+import { countRows, type RowCounts, viewsOf } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
 import { columnsRead } from "./key.ts"
 import { type Impossible, lookup, type Missing } from "./lookup.ts"
@@ -65,21 +65,21 @@ export const plan = (options: { readonly grid: Grid; readonly cache: Cache; read
     } else {
       planned.push({ node, state: "run", key: found.key, entry: undefined, missing: found, forced })
       const { stage } = node.implementation
-      const [binding] = node.bindings
+      const binding = node.bindings.find((each) => outputOf(each.node, each.output).table === "samples")
       if (stage.embed === undefined || binding === undefined) continue
-      const output = outputOf(binding.node, binding.output)
+      const output = outputOf(binding.node, binding.output), views = viewsOf(node).length
       // what is learned first is in the keys of the rows, which cannot be counted then
       if (Object.keys(stage.learns).length > 0) {
-        embedded += output.rows
+        embedded += output.rows * views
         continue
       }
       try {
-        const counts = countRows(cache, found.preimage, tables.table(planned[binding.node]!.key!, output), columnsRead(node, binding.port, output))
+        const counts = countRows(cache, node, found.preimage, tables.table(planned[binding.node]!.key!, output), columnsRead(node, binding.port, output))
         embedded += counts.embedded
         cachedRows += counts.cached
       } catch (cause) {
         if (!(cause instanceof LostOutput)) throw cause
-        embedded += output.rows
+        embedded += output.rows * views
       }
     }
   }

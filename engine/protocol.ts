@@ -1,7 +1,8 @@
 /** What the main thread and its workers say to each other. */
-import type { Output, Timing, Trace } from "../cache/action.ts"
+import type { Handed, Output, Timing, Trace } from "../cache/action.ts"
 import { isVectors } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
+import type { View } from "../stages/stage.ts"
 
 /** A table handed to a worker: Arrow bytes, or columns whose large arrays are shared memory. */
 export interface InputTable {
@@ -36,8 +37,9 @@ export interface Job {
   readonly members: ReadonlyArray<Member>
   /** embed: what was learned, as inputs. */
   readonly learned: Readonly<Record<string, InputTable>>
-  /** embed: rows of the samples port to embed. */
+  /** embed: rows of the samples port to embed, and which view of them. */
   readonly rows?: Int32Array
+  readonly view?: View
   readonly backend: string | undefined
   readonly dataRoot: string
   readonly cacheRoot: string
@@ -52,6 +54,7 @@ export interface MemberResult {
   readonly inline: Readonly<Record<string, Uint8Array>>
   readonly notices: ReadonlyArray<string>
   readonly timings?: ReadonlyArray<Timing>
+  readonly handed?: Handed
   readonly trace: Trace
 }
 

@@ -18,6 +18,7 @@ export const actionOf = (node: Node, missing: Missing, result: MemberResult, sta
     inline: Object.fromEntries(Object.entries(result.inline).map(([blob, bytes]) => [blob, Buffer.from(bytes).toString("base64")])),
     notices: result.notices,
     ...(result.timings === undefined || result.timings.length === 0 ? {} : { timings: result.timings }),
+    ...(result.handed === undefined ? {} : { handed: result.handed }),
     ...(missing.staticKey === undefined ? {} : { trace: result.trace, staticKey: missing.staticKey }),
     started,
     seconds,

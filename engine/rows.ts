@@ -3,6 +3,8 @@
  * split (and the validation rows where the stage selects on them), so that fitting on training data is what the engine did, not what a
  * stage promises.
  */
+import { createHash } from "node:crypto"
+import type { Handed } from "../cache/action.ts"
 import { type Column, isVectors } from "../schemas/column.ts"
 import { type Table, take, view } from "../schemas/table.ts"
 import type { ErasedInputs } from "../stages/stage.ts"
@@ -46,19 +48,41 @@ export const join = (tables: Readonly<Record<string, Table>>): { readonly tables
   return { tables: { ...tables, ...joined }, dropped }
 }
 
-/** The tables restricted to the samples that the split gives to `fit`; all of them where no split is bound. */
+/**
+ * The tables restricted to the samples that the split gives to `fit`; all of them where no split is bound. Of pairs those stay of which both
+ * samples go to `fit` in one role: a training sample is not pulled to one that the stage selects on.
+ */
 export const fittingRows = (tables: Readonly<Record<string, Table>>, validates: boolean): Readonly<Record<string, Table>> => {
   const split = Object.values(tables).find((table) => table.schema.name === "split")
   if (split === undefined) return tables
   const roles = split.columns.get("split")!.column as ReadonlyArray<string>
   const ids = idsOf(split)!
-  const fits = new Set(ids.filter((_, row) => roles[row] === "train" || (validates && roles[row] === "val")))
+  const fits = new Map(ids.flatMap((id, row) => roles[row] === "train" || (validates && roles[row] === "val") ? [[id, roles[row]]] : []))
   return Object.fromEntries(Object.entries(tables).map(([port, table]) => {
-    const own = idsOf(table)
+    const text = (name: string) => table.columns.get(name)!.column as ReadonlyArray<string>
+    const pairs = table.schema.name === "pairs"
+    const own = pairs ? text("anchor") : idsOf(table)
     if (own === undefined) return [port, table]
-    const rows = Int32Array.from(own.keys()).filter((row) => fits.has(own[row]!))
+    const other = pairs ? text("positive") : own
+    const rows = Int32Array.from(own.keys()).filter((row) => fits.has(own[row]!) && fits.get(own[row]!) === fits.get(other[row]!))
     return [port, rows.length === own.length ? table : take(table, rows)]
   }))
+}
+
+/** Which samples a fit is handed: those of `rows`, a restriction of `joined` by the split, or all of them. */
+export const handedOf = (joined: Readonly<Record<string, Table>>, rows: Readonly<Record<string, Table>>): Handed => {
+  const split = Object.values(joined).find((table) => table.schema.name === "split"), first = Object.values(rows).find((table) => idsOf(table) !== undefined)
+  const roles = new Map(split === undefined ? [] : idsOf(split)!.map((id, row) => [id, (split.columns.get("split")!.column as ReadonlyArray<string>)[row]!]))
+  const counts: Record<string, number> = {}, digest = createHash("sha256")
+  let before: string | undefined
+  for (const id of first === undefined ? [] : idsOf(first)!) {
+    if (id === before) continue
+    before = id
+    const role = roles.get(id) ?? ""
+    counts[role] = (counts[role] ?? 0) + 1
+    digest.update(`${id}\n`)
+  }
+  return { by: rows === joined ? "all" : "split", roles: counts, samples: digest.digest("hex") }
 }
 
 /** Arrays of at most this many bytes are copied for each stage, so that one that writes into its inputs harms nobody else; of lists, the outer array. */

@@ -5,7 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type { Timing } from "../cache/action.ts"
+import type { Handed, Timing } from "../cache/action.ts"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
 import { lengthOf } from "../schemas/column.ts"
@@ -17,7 +17,7 @@ import { collectGarbage } from "./garbage.ts"
 import { keepTables } from "./output.ts"
 import { loadStage } from "./loader.ts"
 import { type FromWorker, type InputTable, type Job, type Member, type MemberResult, sizeOf } from "./protocol.ts"
-import { columnsOf, fittingRows, inputsOf, join } from "./rows.ts"
+import { columnsOf, fittingRows, handedOf, inputsOf, join } from "./rows.ts"
 
 const stages = new Map<string, Promise<Stage>>()
 let cache: Cache | undefined
@@ -125,13 +125,13 @@ const run = async (job: Job): Promise<FromWorker> => {
     const joined = job.rows === undefined ? join(given) : { tables: Object.fromEntries(Object.entries(given).map(([port, table]) => [port, table.schema.name === "samples" ? take(table, job.rows!) : table])), dropped: [] }
     notices.push(...joined.dropped)
     const all = () => inputsOf(joined.tables, read)
-    const fitting = (): ErasedInputs => {
+    const fitting = (): { readonly inputs: ErasedInputs; readonly handed: Handed } => {
       const released = (member.parameters as Readonly<Record<string, unknown>>)["protocol"] === "released"
       const rows = released ? joined.tables : fittingRows(joined.tables, stage.validates)
       for (const [port, table] of Object.entries(rows)) {
-        if (table.rows === 0 && joined.tables[port]!.rows > 0) throw new Expected(`no row is left to fit on: the split gives no sample of "${port}" to training`)
+        if (table.rows === 0 && joined.tables[port]!.rows > 0) throw new Expected(`no row is left to fit on: the split gives no ${table.schema.name === "pairs" ? "pair" : "sample"} of "${port}" to training`)
       }
-      return inputsOf(rows, read)
+      return { inputs: inputsOf(rows, read), handed: handedOf(joined.tables, rows) }
     }
     return { member, read, tables: joined.tables, all, fitting }
   })
@@ -150,7 +150,7 @@ const run = async (job: Job): Promise<FromWorker> => {
   if (job.task === "embed") {
     const { member, read, tables: samples } = prepared[0]!
     const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => [port, tableOf(input)]))
-    const vectors = await perform(stage.embed!(learnedOf(learned), inputsOf(samples, read), member.parameters))
+    const vectors = await perform(stage.embed!(learnedOf(learned), inputsOf(samples, read), member.parameters, job.view!))
     if (vectors.values.length !== vectors.width * job.rows!.length) throw new Expected(`${stage.name} gave ${vectors.values.length} values for ${job.rows!.length} samples of width ${vectors.width}`)
     const bad = vectors.values.findIndex((value) => !Number.isFinite(value))
     if (bad >= 0) {
@@ -160,16 +160,17 @@ const run = async (job: Job): Promise<FromWorker> => {
     return { type: "done", results: [{ outputs: {}, inline: {}, notices, trace }], vectors }
   }
 
+  const fits = stage.siblings !== undefined || stage.fit !== undefined ? prepared.map(({ fitting }) => fitting()) : []
   const fitted: ReadonlyArray<ErasedOutputs> = stage.siblings !== undefined ?
-    await perform(stage.siblings.fit(prepared.map(({ fitting, member }) => ({ inputs: fitting(), parameters: member.parameters })))) :
+    await perform(stage.siblings.fit(prepared.map(({ member }, i) => ({ inputs: fits[i]!.inputs, parameters: member.parameters })))) :
     stage.fit !== undefined ?
-    [await perform(stage.fit(prepared[0]!.fitting(), prepared[0]!.member.parameters))] :
+    [await perform(stage.fit(fits[0]!.inputs, prepared[0]!.member.parameters))] :
     prepared.map(() => ({}))
   const results: Array<MemberResult> = []
   for (const [i, { all, member }] of prepared.entries()) {
     const learned = check(stage.learns, fitted[i]!)
     const given = job.task === "fit" ? {} : await perform(applied(stage, learned, all(), member))
-    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], timings: i === 0 ? timings : [], trace })
+    results.push({ ...keepTables(store, { ...learned, ...(job.task === "fit" ? {} : check(stage.gives, given)) }), notices: [...notices], timings: i === 0 ? timings : [], ...(fits[i] === undefined ? {} : { handed: fits[i].handed }), trace })
   }
   return { type: "done", results }
 }

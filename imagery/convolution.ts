@@ -7,9 +7,10 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Stage, type Vectors } from "outcrop"
 import { Graph } from "../tensor/onnx.ts"
-import { Bands, type Located, type Pixels, pixelsOf, type Request } from "./pixels.ts"
-import { resize } from "./resize.ts"
+import { Bands, bandsOf, type Request } from "./bands.ts"
+import type { Located, Pixels } from "./pixels.ts"
 import { Stretch } from "./stretch.ts"
+import { full, parameters as views, seen, type View } from "./view.ts"
 
 const PositiveInt = Schema.Int.check(Schema.isGreaterThan(0))
 
@@ -24,7 +25,8 @@ export const parameters = {
   bias: Stage.withDefault(Schema.Finite.annotate({ description: "added to what a filter answers, before it is rectified" }), -1),
   bands: Stage.withDefault(Bands, ["R", "G", "B"]),
   stretch: Stage.withDefault(Stretch, "none"),
-  seed: Stage.Seed
+  seed: Stage.Seed,
+  ...views
 }
 type Parameters = Request & { readonly kernel: number; readonly size: number; readonly bias: number }
 
@@ -37,18 +39,16 @@ export interface Filters {
 }
 
 /**
- * Pixels resized to a square of `size` px (antialiased bilinear) and divided by 255: what filters are slid over and drawn from. Fails
- * where values are not in 0..255, for the bias would be lost beside them.
+ * A view of a sample's pixels, resized to a square of `size` px (antialiased bilinear) and divided by 255: what filters are slid over and
+ * drawn from. Fails where values are not in 0..255, for the bias would be lost beside them.
  */
-export const toSquare = Effect.fn("toSquare")(function*(pixels: Pixels, size: number, id: string) {
+export const toSquare = Effect.fn("toSquare")(function*(samples: Located, row: number, pixels: Pixels, size: number, view: View = full) {
   if (!pixels.bytes) {
     return yield* new Stage.StageError({
-      message: `sample ${id} is not 8-bit; say how its values become 0..255, for example "stretch: { sigma: 2 }" or "stretch: { range: [0, 3000] }"`
+      message: `sample ${samples.sample_id[row]} is not 8-bit; say how its values become 0..255, for example "stretch: { sigma: 2 }" or "stretch: { range: [0, 3000] }"`
     })
   }
-  const square = pixels.width === size && pixels.height === size
-    ? pixels.values
-    : resize(pixels, { width: size, height: size }, { filter: "bilinear" })
+  const square = yield* seen(view, samples, row, pixels, { width: size, height: size }, { filter: "bilinear" })
   return square.map((value) => value / 255)
 })
 
@@ -71,15 +71,15 @@ export const convolution = async ({ bands, filters, side, values }: Filters, siz
   }
 }
 
-/** Embeds samples by convolution with the filters that `filtersOf` gives for their number of bands. */
-export const convolve = Effect.fn("convolve")(function*(samples: Located, parameters: Parameters, filtersOf: (bands: number) => Filters) {
+/** Embeds a view of samples by convolution with the filters that `filtersOf` gives for their number of bands. */
+export const convolve = Effect.fn("convolve")(function*(samples: Located, parameters: Parameters, view: View, filtersOf: (bands: number) => Filters) {
   const { bias, kernel, size } = parameters
   if (kernel > size) return yield* new Stage.StageError({ message: `a filter of kernel ${kernel} px does not fit into images of size ${size} px` })
   let width = 0
   let vectors = new Float32Array()
   let run: ((image: Float32Array) => Promise<Float32Array>) | undefined
-  yield* Stream.runForEach(pixelsOf(samples, parameters), Effect.fnUntraced(function*({ pixels, row }) {
-    const square = yield* toSquare(pixels, size, samples.sample_id[row]!)
+  yield* Stream.runForEach(bandsOf(samples, parameters), Effect.fnUntraced(function*({ pixels, row }) {
+    const square = yield* toSquare(samples, row, pixels, size, view)
     const features = yield* Effect.promise(async () => {
       run ??= await convolution(filtersOf(pixels.bands), size, bias)
       return await run(square)

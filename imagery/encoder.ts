@@ -7,10 +7,15 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { InferenceSession } from "onnxruntime-node"
-import { Stage, type Vectors } from "outcrop"
-import { Bands, type Located, type Pixels, pixelsOf } from "./pixels.ts"
-import { type Region, resize } from "./resize.ts"
+import { Stage, type Vectors, type Weights } from "outcrop"
+import type { TableOf } from "../schemas/table.ts"
+import { type Scale, scaleOf } from "./band-statistics.ts"
+import { Channels, inWords, mixed } from "./channels.ts"
+import { Bands, bandsOf, nameOf, planeNames } from "./bands.ts"
+import type { Located, Pixels } from "./pixels.ts"
+import type { Region } from "./resize.ts"
 import { Stretch } from "./stretch.ts"
+import { full, seen, type View } from "./view.ts"
 
 const Side = Schema.Int.check(Schema.isGreaterThan(0))
 
@@ -35,6 +40,13 @@ export const parameters = {
     Schema.NonEmptyArray(Schema.Finite.check(Schema.isGreaterThan(0))).annotate({ description: "divided by after the mean, one a band or one for all" }),
     [1]
   ),
+  normalize: Stage.withDefault(
+    Schema.Literals(["model", "dataset"]).annotate({
+      description: "model: by \"divisor\", \"mean\" and \"std\"; dataset: by the mean and deviation of each band in the port \"statistics\" (ingest/band-statistics), as the files have them"
+    }),
+    "model"
+  ),
+  channels: Schema.optionalKey(Channels),
   output: Schema.optionalKey(Schema.NonEmptyString.annotate({ description: "name of the output; default: \"embedding\" where there is one, else the only one" })),
   pooling: Schema.optionalKey(Schema.Literals(["none", "cls", "mean"]).annotate({
     description: "of an output [batch, tokens, d]: the first token (cls), the mean of all tokens, or none (flattened); of [batch, c, h, w]: mean or none"
@@ -52,6 +64,8 @@ interface Model {
   readonly input: string
   readonly output: string
   readonly lanes: number
+  /** Bands that it takes; undefined: any number. */
+  readonly channels: number | undefined
   readonly height: number
   readonly width: number
 }
@@ -92,6 +106,9 @@ const open = Effect.fn("encoder.open")(function*(path: string) {
   return session
 })
 
+/** How many bands are given; undefined: as many as a picture has, which is known when the first one is read. */
+const countOf = ({ bands }: Encoding): number | undefined => bands.includes("image") ? undefined : bands.length
+
 /** Checks that the model takes what the parameters give, and settles what they leave open. */
 const settle = (session: InferenceSession, path: string, p: Encoding): Effect.Effect<Model, Stage.StageError> => {
   const [input, ...others] = session.inputMetadata
@@ -104,18 +121,19 @@ const settle = (session: InferenceSession, path: string, p: Encoding): Effect.Ef
     return fail(`input "${input.name}" of ${path} takes ${written(input.shape)}, any size; give one in "size"`)
   }
   const wanted = (size: number | string | undefined): number | undefined => typeof size === "number" && size > 0 ? size : undefined
-  const lanes = wanted(batch) ?? p.batch
+  const lanes = wanted(batch) ?? p.batch, channels = wanted(bands)
   const given = [lanes, p.bands.length, askedHeight, askedWidth]
-  // how many bands "image" stands for is known when the first one is read
-  const clash = [bands, height, width].some((size, i) => wanted(size) !== undefined && size !== given[i + 1] && !(i === 0 && p.bands.includes("image")))
-  if (clash) {
-    return fail(`input "${input.name}" of ${path} takes ${written(input.shape)} (batch, bands, height, width), and ${written(given)} was to be given: bands ${p.bands.join(", ")}`)
+  const clashes = (size: number | string | undefined, other: number) => wanted(size) !== undefined && size !== other
+  const unfit = p.channels === undefined && countOf(p) !== undefined && clashes(bands, p.bands.length)
+  if (unfit || clashes(height, askedHeight) || clashes(width, askedWidth)) {
+    const way = unfit ? `; "channels: repeat" or "channels: average" brings ${p.bands.length} band${p.bands.length === 1 ? "" : "s"} to ${channels} channels` : ""
+    return fail(`input "${input.name}" of ${path} takes ${written(input.shape)} (batch, bands, height, width), and ${written(given)} was to be given: bands ${p.bands.map(nameOf).join(", ")}${way}`)
   }
   const { outputNames } = session
   const output = p.output ?? (outputNames.includes("embedding") ? "embedding" : outputNames[0]!)
   if (!outputNames.includes(output)) return fail(`${path} has no output "${output}"; it has ${outputNames.join(", ")}`)
   if (p.output === undefined && outputNames.length > 1 && output !== "embedding") return fail(`${path} has several outputs; choose one in "output": ${outputNames.join(", ")}`)
-  return Effect.succeed({ path, session, input: input.name, output, lanes, height: askedHeight, width: askedWidth })
+  return Effect.succeed({ path, session, input: input.name, output, lanes, channels, height: askedHeight, width: askedWidth })
 }
 
 /** The largest central part of an image that has the shape of the input. */
@@ -125,23 +143,53 @@ const centre = (image: Pixels, { height, width }: Model): Region => {
   return [left, top, image.width - left, image.height - top]
 }
 
-/** An image as the model takes it: resized, then (value / divisor - mean) / std. */
-const prepare = (image: Pixels, model: Model, p: Encoding): Effect.Effect<Float32Array, Stage.StageError> => {
-  for (const [name, { length }] of [["mean", p.mean], ["std", p.std]] as const) {
-    if (length !== 1 && length !== image.bands) return fail(`"${name}" has ${length} values where there are ${image.bands} bands; give one a band, or one for all`)
+/** The statistics of a data set, as ingest/band-statistics gives them. */
+type Statistics = TableOf<typeof Weights.columns>
+
+/** What is subtracted from each band and what it is divided by: the encoder's own, or the data set's. */
+const scaleFor = Effect.fnUntraced(function*(bands: number, p: Encoding, statistics: Statistics | undefined): Effect.fn.Return<Scale, Stage.StageError> {
+  if (p.normalize === "model") {
+    for (const [name, { length }] of [["mean", p.mean], ["std", p.std]] as const) {
+      if (length !== 1 && length !== bands) return yield* fail(`"${name}" has ${length} values where there are ${bands} bands; give one a band, or one for all`)
+    }
+    return { mean: p.mean, std: p.std }
   }
-  const resized = resize(image, model, {
+  if (statistics === undefined) return yield* fail(`"normalize: dataset" needs the port "statistics": bind a stage that uses ingest/band-statistics, of the same bands`)
+  // statistics are of the values of the files
+  if (p.stretch !== "none") return yield* fail(`"normalize: dataset" takes values as the files have them, and "stretch" changes them; give one of the two`)
+  if (p.divisor !== 1 || p.mean.some((value) => value !== 0) || p.std.some((value) => value !== 1)) {
+    return yield* fail(`"normalize: dataset" takes mean and deviation from the statistics; leave out "divisor", "mean" and "std"`)
+  }
+  const names = planeNames(p.bands, bands)
+  return names === undefined ? yield* fail(`${p.bands.length} entries of "bands" are ${bands} bands; name the bands of a picture one by one, for statistics are found by name`) : yield* scaleOf(statistics, names)
+})
+
+/**
+ * A view of an image as the model takes it: cropped, resized, changed as the view says, then (value / divisor - mean) / std, and where
+ * asked, brought to the model's number of channels.
+ */
+const prepare = Effect.fnUntraced(function*(image: Pixels, view: View, samples: Located, row: number, model: Model, p: Encoding, statistics: Statistics | undefined) {
+  const scale = yield* scaleFor(image.bands, p, statistics)
+  const values = yield* seen(view, samples, row, image, model, {
     filter: p.resize,
     ...(p.fit === "crop" ? { region: centre(image, model) } : {}),
     ...(image.bytes ? { clip: [0, 255] } : {})
   })
   const { divisor } = p, pixels = model.height * model.width
   for (let b = 0; b < image.bands; b++) {
-    const mean = p.mean[b] ?? p.mean[0], std = p.std[b] ?? p.std[0]
-    for (let i = b * pixels; i < (b + 1) * pixels; i++) resized[i] = (resized[i]! / divisor - mean) / std
+    const mean = scale.mean[b] ?? scale.mean[0]!, std = scale.std[b] ?? scale.std[0]!
+    for (let i = b * pixels; i < (b + 1) * pixels; i++) values[i] = (values[i]! / divisor - mean) / std
   }
-  return Effect.succeed(resized)
-}
+  const { channels = image.bands } = model
+  return p.channels === undefined || channels === image.bands ? values : mixed(values, image.bands, channels, p.channels)
+})
+
+/** Says in a notice what the parameter `channels` does with the model at `path`. Fails as `encode` does. */
+export const tellChannels = Effect.fn("tellChannels")(function*(path: string, p: Encoding) {
+  if (p.channels === undefined) return
+  const { channels } = yield* settle(yield* open(path), path, p)
+  yield* Stage.notice(channels === undefined ? `channels: ${p.channels} changes nothing: ${path} takes any number of bands` : inWords(countOf(p), channels, p.channels))
+})
 
 /** Brings an output to one vector a lane. */
 const pool = (values: Float32Array, shape: ReadonlyArray<number>, { path }: Model, { pooling }: Encoding): Effect.Effect<Float32Array, Stage.StageError> => {
@@ -172,25 +220,26 @@ const pool = (values: Float32Array, shape: ReadonlyArray<number>, { path }: Mode
 }
 
 /**
- * Embeds samples with the model at `path`: one vector a row, in the order of the rows. Fails with a `StageError` that states both shapes
- * where the model does not take what it would be given.
+ * Embeds a view of samples with the model at `path`: one vector a row, in the order of the rows. Fails with a `StageError` that states both
+ * shapes where the model does not take what it would be given. `statistics` are read where `normalize` is `dataset`, and found by the
+ * names of the bands.
  */
-export const encode = Effect.fn("encode")(function*(samples: Located, path: string, p: Encoding): Effect.fn.Return<Vectors, Stage.StageError | Stage.FileError, Stage.Files | Stage.Report> {
+export const encode = Effect.fn("encode")(function*(samples: Located, path: string, p: Encoding, view: View = full, statistics?: Statistics): Effect.fn.Return<Vectors, Stage.StageError | Stage.FileError, Stage.Files | Stage.Report> {
   const model = yield* settle(yield* open(path), path, p)
   const { height, lanes, session, width } = model
   const { Tensor } = yield* Effect.promise(() => import("onnxruntime-node"))
   let vectors = { width: 0, values: new Float32Array() }
-  const ready = Stream.mapEffect(pixelsOf(samples, p), ({ pixels, row }) =>
-    Effect.map(prepare(pixels, model, p), (image) => ({ row, bands: pixels.bands, image })))
+  const ready = Stream.mapEffect(bandsOf(samples, p), ({ pixels, row }) =>
+    Effect.map(prepare(pixels, view, samples, row, model, p, statistics), (image) => ({ row, image })))
   yield* Stream.runForEach(Stream.grouped(ready, lanes), Effect.fnUntraced(function*(group) {
-    const { bands, image: { length } } = group[0]
+    const { image: { length } } = group[0], shape = [lanes, length / (height * width), height, width]
     // always as many lanes as the model was planned for, the last ones of a short group empty
     const images = new Float32Array(lanes * length)
     for (const [lane, { image }] of group.entries()) images.set(image, lane * length)
     const results = yield* Effect.tryPromise({
-      try: () => session.run({ [model.input]: new Tensor("float32", images, [lanes, bands, height, width]) }, [model.output]),
+      try: () => session.run({ [model.input]: new Tensor("float32", images, shape) }, [model.output]),
       catch: (cause) => new Stage.StageError({
-        message: `${path} could not run on ${written([lanes, bands, height, width])}: ${cause instanceof Error ? cause.message : String(cause)}`
+        message: `${path} could not run on ${written(shape)}: ${cause instanceof Error ? cause.message : String(cause)}`
       })
     })
     const { data, dims } = results[model.output]!

@@ -1,19 +1,11 @@
 /** Reads the pixels of samples: which bands, by name; which window; stretched; as float32 with the bands first (CHW). */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type Asset, Stage, type Vectors, vectorAt } from "outcrop"
-import { decode, type Raster } from "./raster.ts"
-import { type Bounds, type Moments, momentsOf, spread, type Stretch, stretchInPlace } from "./stretch.ts"
-import { inside, readWindow, rescale, whole, type Window } from "./window.ts"
-
-/**
- * Which bands, in which order. A name is that of an asset (`B04`); or R, G or B of a picture (a grey picture serves as all three); `image`
- * is every band of the asset of that name.
- */
-export const Bands = Schema.NonEmptyArray(Schema.NonEmptyString).annotate({
-  description: "names of the bands, in the order that the encoder takes them: [R, G, B], [B04, B03, B02], or [image]: all bands of a picture"
-})
+import { BlockCache } from "./blocks.ts"
+import { type Image, openImage } from "./image.ts"
+import { spread, type Stretch, stretchInPlace } from "./stretch.ts"
+import { inside, rescale, whole, type Window } from "./window.ts"
 
 /** The pixels of one sample: `bands` bands of `height` x `width`, band-major. */
 export interface Pixels {
@@ -23,6 +15,8 @@ export interface Pixels {
   readonly values: Float32Array
   /** Values lie in 0..255: the files are 8-bit, or were stretched. */
   readonly bytes: boolean
+  /** What each band's file declares to mean "no data"; NaN: nothing. */
+  readonly nodata: ReadonlyArray<number>
 }
 
 /** The columns of `Samples` that say where a sample's pixels are. */
@@ -44,38 +38,31 @@ export const rowsByFile = (samples: Located): Int32Array => {
   return Int32Array.from({ length: samples.rows }, (_, row) => row).toSorted((a, b) => rank[a]! - rank[b]! || a - b)
 }
 
-/** A decoded file, and the moments of those of its bands that were asked for. */
-interface Scene {
-  readonly raster: Raster
-  readonly moments: Map<number, Moments>
-}
+/** A band of an image. */
 interface Plane {
-  readonly scene: Scene
+  readonly image: Image
   readonly band: number
 }
 
-const moments = ({ band, scene: { moments, raster } }: Plane): Moments => {
-  const pixels = raster.width * raster.height
-  const found = moments.get(band) ?? momentsOf(raster.values.subarray(band * pixels, (band + 1) * pixels), raster.nodata)
-  moments.set(band, found)
-  return found
-}
-
 /** The bounds that each plane is stretched to; undefined: values stay as they are. */
-const boundsOf = (stretch: Stretch, planes: ReadonlyArray<Plane>): ReadonlyArray<Bounds> | undefined => {
+const boundsOf = Effect.fnUntraced(function*(stretch: Stretch, planes: ReadonlyArray<Plane>) {
   if (stretch === "none") return undefined
   if ("range" in stretch) return planes.map(() => stretch.range)
-  if (stretch.over === "band") return planes.map((plane) => spread(stretch.sigma, [moments(plane)]))
-  const together = spread(stretch.sigma, planes.map(moments))
+  const moments = yield* Effect.forEach(planes, ({ band, image }) => image.moments(band))
+  if (stretch.over === "band") return moments.map((one) => spread(stretch.sigma, [one]))
+  const together = spread(stretch.sigma, moments)
   return planes.map(() => together)
-}
+})
 
-/** Decoded files are kept up to this many bytes; the file in use is kept whatever its size. */
-const keptBytes = 2 ** 28
+/** Decoded files are kept up to this many bytes; the file in use is kept whatever its size. Of those read by window, so many bytes of blocks. */
+const keptBytes = 2 ** 28, keptBlocks = 2 ** 26
 
 const list = (assets: ReadonlyArray<Asset>): string => assets.map((asset) => asset.band).join(", ") || "none"
 
-/** What is read of each sample. */
+/**
+ * What is read of each sample: which bands, in which order. A name is that of an asset (`B04`); or R, G or B of a picture (a grey picture serves as
+ * all three); `image` is every band of the asset of that name.
+ */
 export interface Request {
   readonly bands: ReadonlyArray<string>
   readonly stretch: Stretch
@@ -88,48 +75,43 @@ export interface Request {
  */
 export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }: Request) {
   const files = yield* Stage.Files
+  const blocks = new BlockCache(keptBlocks)
   // in order of last use
-  const scenes = new Map<string, { readonly scene: Effect.Effect<Scene, Stage.StageError | Stage.FileError>; bytes: number }>()
+  const images = new Map<string, { readonly image: Effect.Effect<Image, Stage.StageError | Stage.FileError>; bytes: number }>()
 
   const open = Effect.fn("pixelReader.open")(function*(asset: Asset) {
-    let entry = scenes.get(asset.digest)
-    if (entry === undefined) {
-      const scene = yield* Effect.cached(Effect.gen(function*() {
-        const raster = yield* decode(yield* files.read(asset.path, asset.digest), asset.path)
-        return { raster, moments: new Map<number, Moments>() }
-      }))
-      entry = { scene, bytes: 0 }
-    }
-    scenes.delete(asset.digest)
-    scenes.set(asset.digest, entry)
-    const scene = yield* entry.scene
-    entry.bytes = scene.raster.values.byteLength
+    let entry = images.get(asset.digest)
+    if (entry === undefined) entry = { image: yield* Effect.cached(Effect.provideService(openImage(asset, blocks), Stage.Files, files)), bytes: 0 }
+    images.delete(asset.digest)
+    images.set(asset.digest, entry)
+    const image = yield* entry.image
+    entry.bytes = image.held
     let total = 0
-    for (const { bytes } of scenes.values()) total += bytes
-    for (const [digest, { bytes }] of scenes) {
+    for (const { bytes } of images.values()) total += bytes
+    for (const [digest, { bytes }] of images) {
       if (total <= keptBytes) break
       if (bytes === 0 || digest === asset.digest) continue
-      scenes.delete(digest)
+      images.delete(digest)
       total -= bytes
     }
-    return scene
+    return image
   })
 
   const planesOf = Effect.fn("pixelReader.planes")(function*(id: string, assets: ReadonlyArray<Asset>, name: string) {
     const fail = (message: string) => Effect.fail(new Stage.StageError({ message: `sample ${id}: ${message}` }))
     const named = assets.find((asset) => asset.band === name)
     if (named !== undefined) {
-      const scene = yield* open(named)
-      if (named.index < 0) return Array.from({ length: scene.raster.bands }, (_, band): Plane => ({ scene, band }))
-      if (named.index >= scene.raster.bands) return yield* fail(`band ${name} is number ${named.index} (from 0) of ${named.path}, which has ${scene.raster.bands}`)
-      return [{ scene, band: named.index }]
+      const image = yield* open(named)
+      if (named.index < 0) return Array.from({ length: image.bands }, (_, band): Plane => ({ image, band }))
+      if (named.index >= image.bands) return yield* fail(`band ${name} is number ${named.index} (from 0) of ${named.path}, which has ${image.bands}`)
+      return [{ image, band: named.index }]
     }
     for (const asset of assets) {
       if (asset.index >= 0) continue
-      const scene = yield* open(asset)
-      const { names } = scene.raster
+      const image = yield* open(asset)
+      const { names } = image
       const band = names.length === 1 && names[0] === "gray" && ["R", "G", "B"].includes(name) ? 0 : names.indexOf(name)
-      if (band >= 0) return [{ scene, band }]
+      if (band >= 0) return [{ image, band }]
     }
     return yield* fail(`there is no band "${name}"; the sample has ${list(assets)}. Name them in "bands", in the order that the encoder takes them`)
   })
@@ -138,12 +120,12 @@ export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }
     const id = samples.sample_id[row]!, assets = samples.assets[row]!
     const planes: Array<Plane> = []
     for (const name of bands) planes.push(...yield* planesOf(id, assets, name))
-    const finest = planes.reduce((a, b) => b.scene.raster.width > a.scene.raster.width ? b : a).scene.raster
+    const finest = planes.reduce((a, b) => b.image.width > a.image.width ? b : a).image
     const given = vectorAt(samples.window, row)
     let window: Window = [0, 0, finest.width, finest.height]
     if (!Number.isNaN(given[0]!)) {
       const asked: Window = [given[0]!, given[1]!, given[2]!, given[3]!]
-      const first = (yield* open(assets[0]!)).raster
+      const first = yield* open(assets[0]!)
       if (!inside(asked, first)) {
         return yield* new Stage.StageError({
           message: `sample ${id}: the window [${asked.join(", ")}] does not lie inside ${assets[0]!.path}, which is ${first.width} x ${first.height} px`
@@ -153,14 +135,14 @@ export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }
     }
     const width = window[2], height = window[3]
     const values = new Float32Array(planes.length * width * height)
-    const bounds = boundsOf(stretch, planes)
-    for (const [i, { band, scene: { raster } }] of planes.entries()) {
+    const bounds = yield* boundsOf(stretch, planes)
+    for (const [i, { band, image }] of planes.entries()) {
       const out = values.subarray(i * width * height, (i + 1) * width * height)
-      readWindow(raster, band, rescale(window, finest, raster), { width, height }, out)
+      yield* image.read(band, rescale(window, finest, image), { width, height }, out)
       if (bounds !== undefined) stretchInPlace(out, bounds[i]!)
     }
-    const bytes = bounds !== undefined || planes.every(({ scene: { raster } }) => raster.values instanceof Uint8Array)
-    return { bands: planes.length, height, width, values, bytes }
+    const bytes = bounds !== undefined || planes.every(({ image }) => image.bytes)
+    return { bands: planes.length, height, width, values, bytes, nodata: planes.map(({ image }) => image.nodata) }
   })
   return read
 })

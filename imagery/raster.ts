@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { Stage } from "outcrop"
 import { bmpHeader, decodeBmp } from "./bmp.ts"
 import type { GeoReference } from "./georeference.ts"
-import { openTiff, tiffHeader, tiffValues } from "./tiff.ts"
+import { inMemory, openTiff, type Ranged, tiffHeader, tiffValues } from "./tiff.ts"
 
 export type Values = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
 
@@ -39,7 +39,7 @@ const pictureNames = (bands: number): ReadonlyArray<string> => bands === 3 ? ["R
 type Format = "tiff" | "bmp" | "other"
 
 /** Recognises a format by its first bytes: "II*", "MM*" and their BigTIFF forms, "BM". */
-const formatOf = (bytes: Uint8Array): Format => {
+export const formatOf = (bytes: Uint8Array): Format => {
   const [a, b, c, d] = bytes
   if (a === 0x49 && b === 0x49 && (c === 42 || c === 43) && d === 0) return "tiff"
   if (a === 0x4d && b === 0x4d && c === 0 && (d === 42 || d === 43)) return "tiff"
@@ -74,16 +74,42 @@ const decodePicture = async (bytes: Uint8Array): Promise<Raster> => {
 
 const failed = (path: string, action: string) => (cause: unknown) =>
   new Stage.StageError({ message: `${path} ${action}: ${(cause instanceof Error ? cause.message : String(cause)).trim()}` })
+const unreadable = "is not an image that can be read"
+
+/** Does what a file's parts are read for; what reading the file says goes on as it is, everything else becomes a `StageError`. */
+export const decoding = <A>(path: string, action: string, work: () => Promise<A>): Effect.Effect<A, Stage.StageError | Stage.FileError> =>
+  Effect.tryPromise({ try: work, catch: (cause) => cause instanceof Stage.FileError ? cause : failed(path, action)(cause) })
+
+/** A file below the data root, for decoders that take it in parts. */
+export const rangedFile = (file: Stage.OpenFile): Ranged => ({ size: file.size, read: (offset, length) => Effect.runPromise(file.read(offset, length)) })
+
+/** Files up to so many bytes are read at once, before anything is known of them. */
+export const smallBytes = 2 ** 20
+
+/**
+ * Size, bands and position of an image file: of a large TIFF only its directory is read, other formats are read whole. Fails with a
+ * `StageError` that names the file.
+ */
+export const headerAt = Effect.fn("headerAt")(function*(path: string) {
+  const files = yield* Stage.Files
+  // the name decides only how it is read
+  if (!/\.(tiff?|gtiff)$/i.test(path)) return yield* readHeader(yield* files.read(path), path)
+  const file = yield* files.open(path)
+  const large = file.size > smallBytes && formatOf(yield* file.read(0, 4)) === "tiff"
+  return large ?
+    yield* decoding(path, unreadable, async () => tiffHeader(await openTiff(rangedFile(file)))) :
+    yield* readHeader(yield* file.read(0, file.size), path)
+})
 
 /** Size, bands and position of an image, read from its header. Fails with a `StageError` that names the file. */
 export const readHeader = (bytes: Uint8Array, path: string): Effect.Effect<Header, Stage.StageError> =>
   Effect.tryPromise({
     try: async () => {
       const format = formatOf(bytes)
-      if (format === "tiff") return tiffHeader(await openTiff(bytes))
+      if (format === "tiff") return tiffHeader(await openTiff(inMemory(bytes)))
       return format === "bmp" ? bmpHeader(bytes) : (await openPicture(bytes)).header
     },
-    catch: failed(path, "is not an image that can be read")
+    catch: failed(path, unreadable)
   })
 
 /** Decodes an image. Fails with a `StageError` that names the file and the reason. */
@@ -92,7 +118,7 @@ export const decode = (bytes: Uint8Array, path: string): Effect.Effect<Raster, S
     try: async () => {
       const format = formatOf(bytes)
       if (format !== "tiff") return format === "bmp" ? decodeBmp(bytes) : await decodePicture(bytes)
-      const image = await openTiff(bytes)
+      const image = await openTiff(inMemory(bytes))
       return { ...(await tiffHeader(image)), values: await tiffValues(image) }
     },
     catch: failed(path, "does not decode")

@@ -2,16 +2,41 @@
 import type { GeoTIFFImage } from "geotiff"
 import type { GeoReference } from "./georeference.ts"
 import type { Header, Values } from "./raster.ts"
+import type { Size, Window } from "./window.ts"
 
-/** First image of a TIFF in memory. Throws where it is none. */
-export const openTiff = async (bytes: Uint8Array): Promise<GeoTIFFImage> => {
-  const { fromArrayBuffer } = await import("geotiff")
-  // geotiff takes an ArrayBuffer from its first byte; a view into a larger or shared one is copied
-  const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
-  const file = await fromArrayBuffer(whole ? bytes.buffer : new Uint8Array(bytes).buffer)
-  // geotiff 3.0.5 takes tables that it reads later (strip offsets of large files) for little-endian (its issue 535): read them at once
-  file.parser.eager = true
-  return await file.getImage(0)
+/** A file that is read in parts. */
+export interface Ranged {
+  /** Bytes. */
+  readonly size: number
+  readonly read: (offset: number, length: number) => Promise<Uint8Array>
+}
+
+/** What lies in memory, as a file that is read in parts. */
+export const inMemory = (bytes: Uint8Array): Ranged => ({ size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) })
+
+/** The most bytes that geotiff asks for without knowing that they are there: a first guess at a directory. */
+const guess = 4096
+
+/** First image of a TIFF, of which only the directory is read. Throws where it is none, or where it refers to bytes beyond its end. */
+export const openTiff = async (file: Ranged): Promise<GeoTIFFImage> => {
+  const { GeoTIFF } = await import("geotiff")
+  const fetch = async ({ length, offset }: { readonly offset: number; readonly length: number }): Promise<ArrayBuffer> => {
+    if (offset < 0 || offset >= file.size || (length > guess && offset + length > file.size)) {
+      throw new Error(`it refers to ${length} bytes from byte ${offset} on, but has only ${file.size}: it was cut off, or is damaged`)
+    }
+    // geotiff takes an ArrayBuffer from its first byte
+    return new Uint8Array(await file.read(offset, Math.min(length, file.size - offset))).buffer
+  }
+  const source = {
+    fetch: (slices: Array<{ offset: number; length: number }>) => Promise.all(slices.map(fetch)),
+    fetchSlice: async (slice: { offset: number; length: number }) => ({ ...slice, data: await fetch(slice) }),
+    fileSize: file.size,
+    close: async () => {}
+  }
+  const tiff = await GeoTIFF.fromSource(source)
+  // geotiff 3.0.5 takes tables that it reads later (tile offsets of large files) for little-endian (its issue 535): read them at once
+  tiff.parser.eager = true
+  return await tiff.getImage(0)
 }
 
 /** Values of PhotometricInterpretation (TIFF 6.0, section 3 ff.) that are met here. */
@@ -65,23 +90,46 @@ export const tiffHeader = async (image: GeoTIFFImage): Promise<Header> => {
   }
 }
 
-/** The bands of a TIFF, one after the other, at the depth of the file. */
-export const tiffValues = async (image: GeoTIFFImage): Promise<Values> => {
-  const bands = disguised(image) ? await image.readRGB({ interleave: false }) : await image.readRasters({ interleave: false })
-  const first: unknown = bands[0]
-  const empty = (length: number): Values => {
-    if (first instanceof Uint8Array) return new Uint8Array(length)
-    if (first instanceof Uint16Array) return new Uint16Array(length)
-    if (first instanceof Int16Array) return new Int16Array(length)
-    if (first instanceof Float32Array) return new Float32Array(length)
-    if (first instanceof Float64Array) return new Float64Array(length)
-    if (first instanceof Uint32Array) return new Uint32Array(length)
-    if (first instanceof Int32Array) return new Int32Array(length)
-    if (first instanceof Int8Array) return new Int8Array(length)
-    throw new Error("its sample format is not supported (complex numbers?)")
-  }
-  const size = image.getWidth() * image.getHeight()
-  const values = empty(size * bands.length)
+/** An array of the type of another. */
+export const emptyLike = (values: unknown, length: number): Values => {
+  if (values instanceof Uint8Array) return new Uint8Array(length)
+  if (values instanceof Uint16Array) return new Uint16Array(length)
+  if (values instanceof Int16Array) return new Int16Array(length)
+  if (values instanceof Float32Array) return new Float32Array(length)
+  if (values instanceof Float64Array) return new Float64Array(length)
+  if (values instanceof Uint32Array) return new Uint32Array(length)
+  if (values instanceof Int32Array) return new Int32Array(length)
+  if (values instanceof Int8Array) return new Int8Array(length)
+  throw new Error("its sample format is not supported (complex numbers?)")
+}
+
+/** How the pixels of a TIFF lie in its file: what has to be decoded together. */
+export interface Layout {
+  /** Size of a tile; a strip is a tile as wide as the image. */
+  readonly tile: Size
+  /** Each band has tiles of its own, and can be decoded without the others. */
+  readonly planar: boolean
+  /** Bytes of a decoded pixel of all bands. */
+  readonly bytesPerPixel: number
+  /** Values are 8-bit, 0..255. */
+  readonly bytes: boolean
+  /** Values are floating-point numbers, which may be NaN. */
+  readonly floats: boolean
+}
+export const tiffLayout = (image: GeoTIFFImage): Layout => ({
+  tile: { width: image.getTileWidth(), height: image.getTileHeight() },
+  planar: image.fileDirectory.getValue("PlanarConfiguration") === 2 && !disguised(image),
+  bytesPerPixel: disguised(image) ? 3 : image.getBytesPerPixel(),
+  bytes: disguised(image) || (image.getBitsPerSample(0) === 8 && image.getSampleFormat(0) === 1),
+  floats: image.getSampleFormat(0) === 3
+})
+
+/** The bands of a TIFF, or one of them, one after the other, at the depth of the file; of the whole image or of a window with whole edges inside it. */
+export const tiffValues = async (image: GeoTIFFImage, [x, y, width, height]: Window = [0, 0, image.getWidth(), image.getHeight()], band?: number): Promise<Values> => {
+  const window = [x, y, x + width, y + height]
+  const bands = disguised(image) ? await image.readRGB({ interleave: false, window }) : await image.readRasters({ interleave: false, window, ...(band === undefined ? {} : { samples: [band] }) })
+  const size = width * height
+  const values = emptyLike(bands[0], size * bands.length)
   for (let b = 0; b < bands.length; b++) {
     const band = bands[b]!
     if (typeof band === "number") throw new Error("its bands did not decode")

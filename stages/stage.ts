@@ -5,7 +5,7 @@
  * - `run`: learns nothing; every output row follows from the inputs (readers, splits, pass-through);
  * - `fit` + `apply`: whatever learns from data. `fit` is handed the training rows (and the validation rows where `validates` is set),
  *   never test rows; `apply` maps every row with what was learned. What `fit` learned is an output too (`learns`);
- * - `embed` (with `fit` where it learns): a function of one sample at a time, kept row by row, so that ten new images embed ten.
+ * - `embed` (with `fit` where it learns): a function of one sample and view at a time, kept row by row, so that ten new images embed ten.
  *
  * A stage sees only the columns that it declares, files only through `Files`, randomness only through `stream(seed, ...)` of its own
  * `seed`. So its result depends on nothing that is not in its key. Inputs are for reading: arrays up to 8 MiB are copies, larger ones and the rows of
@@ -34,16 +34,30 @@ export interface FileEntry {
   readonly digest: string
 }
 
+/** A file as it was when it was opened. It holds nothing that would have to be closed. */
+export interface OpenFile {
+  /** Bytes. */
+  readonly size: number
+  /** Bytes from an offset on; fewer where the file ends before. */
+  readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, FileError>
+}
+
 /**
- * Files below the data root, and pixels that ingest made itself. Paths use "/" and are relative to the root.
+ * Files below the data root, and pixels that ingest made itself. Paths use "/" and are relative to the root; `shards/0.tar/7.jpg` is a member of a
+ * tar archive. Links are followed as long as they stay below the root.
  * What an ingest stage reads, lists or finds absent becomes part of its key.
  */
 export class Files extends Context.Service<Files, {
   /** The bytes of a file. With a digest: exactly those bytes, or an error that says the file changed since it was ingested. */
   readonly read: (path: string, digest?: string) => Effect.Effect<Uint8Array, FileError>
+  /**
+   * A file that is read in parts, for those too large for memory. With a digest: that very file, or an error at its first read. Whatever is read comes from
+   * the file as it was when it was opened: a change meanwhile is an error too.
+   */
+  readonly open: (path: string, digest?: string) => Effect.Effect<OpenFile, FileError>
   /** SHA-256 of a file, hex, without handing out its bytes. */
   readonly digest: (path: string) => Effect.Effect<string, FileError>
-  /** Names in a folder in byte order; folders end in "/". */
+  /** Names in a folder in byte order; folders end in "/". A tar archive is a folder of its members' whole names. */
   readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, FileError>
   readonly exists: (path: string) => Effect.Effect<boolean, FileError>
   /** Keeps bytes that the stage made (rendered or cropped pixels) in the cache; the path begins with "cache:". */
@@ -194,20 +208,35 @@ interface FitSiblings<F extends Schema.Struct.Fields, N extends Needs, L extends
 interface Apply<F extends Schema.Struct.Fields, N extends Needs, G extends Gives, L extends Gives> {
   readonly apply: (learned: Outputs<L>, inputs: Inputs<N>, parameters: Parameters<F>) => Work<Outputs<G>>
 }
-interface EmbedRows<F extends Schema.Struct.Fields, N extends Needs, L extends Gives> {
-  /**
-   * Embeds the samples given, one vector each, in their order. A vector must depend on its own sample alone: the engine asks for the
-   * missing rows only, in chunks of its own choice.
-   */
-  readonly embed: (learned: Outputs<L>, inputs: Inputs<N>, parameters: Parameters<F>) => Work<Vectors>
+/**
+ * One of the views that an embed stage gives of each sample: its name, and all that makes it, as a JSON document. A view of its name alone
+ * is the sample as it is.
+ */
+export interface View {
+  readonly name: string
+  readonly [part: string]: unknown
 }
+interface EmbedRows<F extends Schema.Struct.Fields, N extends Needs, L extends Gives, V extends View> {
+  /**
+   * The views that the parameter `views` asks for, names distinct; without this the one view "full". Each is embedded and cached by itself,
+   * whatever others there are. Of two spellings of one view it gives the same document.
+   */
+  readonly views?: (parameters: Parameters<F>) => ReadonlyArray<V>
+  /**
+   * Embeds one view of the samples given, one vector each, in their order. A vector must depend on its own sample's content alone, not on
+   * `sample_id` (two samples of the same content share a row): the engine asks for the missing rows only, in chunks of its own choice.
+   * Ports other than the samples are handed over whole, and the columns read of them are in the key of every row; a split is for `fit`.
+   */
+  readonly embed: (learned: Outputs<L>, inputs: EmbedInputs<N>, parameters: Omit<Parameters<F>, "views">, view: V) => Work<Vectors>
+}
+type EmbedInputs<N extends Needs> = { readonly [P in keyof N as "split" extends keyof N[P]["table"]["columns"] ? never : P]: Inputs<N>[P] }
 
-type Body<F extends Schema.Struct.Fields, N extends Needs, G extends Gives, L extends Gives> =
+type Body<F extends Schema.Struct.Fields, N extends Needs, G extends Gives, L extends Gives, V extends View> =
   | Run<F, N, G>
   | (Fit<F, N, L> & Apply<F, N, G, L>)
   | (FitSiblings<F, N, L> & Apply<F, N, G, L>)
-  | EmbedRows<F, N, L>
-  | (Fit<F, N, L> & EmbedRows<F, N, L>)
+  | EmbedRows<F, N, L, V>
+  | (Fit<F, N, L> & EmbedRows<F, N, L, V>)
 
 /** A stage with its types erased: what the engine handles. Inputs were cut to the declared columns, parameters decoded by `with`. */
 export interface Stage {
@@ -231,14 +260,15 @@ export interface Stage {
     readonly fit: (members: ReadonlyArray<{ readonly inputs: ErasedInputs; readonly parameters: unknown }>) => Work<ReadonlyArray<ErasedOutputs>>
   }
   readonly apply?: (learned: ErasedOutputs, inputs: ErasedInputs, parameters: unknown) => Work<ErasedOutputs>
-  readonly embed?: (learned: ErasedOutputs, inputs: ErasedInputs, parameters: unknown) => Work<Vectors>
+  readonly views?: (parameters: unknown) => ReadonlyArray<View>
+  readonly embed?: (learned: ErasedOutputs, inputs: ErasedInputs, parameters: unknown, view: View) => Work<Vectors>
 }
 export type ErasedInputs = Readonly<Record<string, TableOf<Columns> | undefined>>
 export type ErasedOutputs = Readonly<Record<string, TableInput<Columns>>>
 
 /** Declares a stage. The file's default export is the stage; `uses: <kind>/<name>` or `uses: ./file.ts` finds it there. */
-export const make = <F extends Schema.Struct.Fields, const N extends Needs, const G extends Gives, const L extends Gives = {}>(
-  spec: Common<F, N, G, L> & Body<F, N, G, L>
+export const make = <F extends Schema.Struct.Fields, const N extends Needs, const G extends Gives, const L extends Gives = {}, V extends View = View>(
+  spec: Common<F, N, G, L> & Body<F, N, G, L, V>
 ): Stage => ({
   learns: {},
   validates: false,

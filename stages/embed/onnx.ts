@@ -1,8 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Embeddings, Samples, Stage, stream } from "outcrop"
-import { encode, type Encoding, parameters } from "../../imagery/encoder.ts"
+import { Embeddings, Samples, Stage, stream, Weights } from "outcrop"
+import { encode, type Encoding, parameters, tellChannels } from "../../imagery/encoder.ts"
 import type { Located } from "../../imagery/pixels.ts"
+import { full, parameters as views, viewsOf } from "../../imagery/view.ts"
 import { cosines, meanOf } from "../../math/parity.ts"
 
 const Parity = Schema.Struct({
@@ -15,6 +16,7 @@ const Parity = Schema.Struct({
 const With = Schema.Struct({
   model: Stage.FileParameter,
   ...parameters,
+  ...views,
   reference: Schema.optionalKey(Stage.FileParameter.annotate({ description: "the float32 model that `model` was quantised from: \"parity\" is measured against it" })),
   parity: Schema.optionalKey(Parity.annotate({ description: "how near `model` has to be to `reference`, or nothing is embedded: { cosine: 0.98 }" }))
 })
@@ -30,7 +32,7 @@ const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value
 const digits = (value: number) => (Math.floor(value * 10_000) / 10_000).toFixed(4)
 
 /** Embeds a sample with the model and with its reference; fails where they differ by more than `parity` allows, says how near they are where not. */
-const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, model: string, reference: string, { cosine, rows: most }: typeof Parity.Type, p: Encoding) {
+const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, model: string, reference: string, { cosine, rows: most }: typeof Parity.Type, p: Encoding, statistics: Parameters<typeof encode>[4]) {
   const rows = drawn(samples, most)
   const ids = rows.map((row) => samples.sample_id[row]!)
   const { values, width } = samples.window
@@ -40,8 +42,8 @@ const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, m
     assets: rows.map((row) => samples.assets[row]!),
     window: { width, values: Float32Array.from(rows.flatMap((row) => Array.from(values.subarray(row * width, (row + 1) * width)))) }
   }
-  const expected = yield* encode(sample, reference, p)
-  const given = yield* encode(sample, model, p)
+  const expected = yield* encode(sample, reference, p, full, statistics)
+  const given = yield* encode(sample, model, p, full, statistics)
   if (given.width !== expected.width) return yield* new Stage.StageError({ message: `${model} gives vectors of ${given.width} values and its reference ${reference} of ${expected.width}: they are not the same encoder` })
   // A vector without a direction is as far as can be.
   const raw = cosines(given, expected, meanOf(expected)), near = raw.map((cosine) => Number.isNaN(cosine) ? -1 : cosine)
@@ -64,7 +66,11 @@ const checkParity = Effect.fn("embed/onnx.parity")(function*(samples: Located, m
 /**
  * Any encoder in ONNX form, run by onnxruntime on one thread. Each window is read, resized as Pillow does, scaled band by band and put
  * through the model, which takes float32 [batch, bands, height, width]; one of its outputs, pooled where it is not one vector a sample
- * yet, is the embedding. Nothing is learned from the data: mean and std are the encoder's own.
+ * yet, is the embedding. Nothing is learned from the data: mean and std are the encoder's own, or with `normalize: dataset` those that
+ * `ingest/band-statistics` took of the training samples, found by the names of the bands in the port `statistics`.
+ *
+ * Where the model takes another number of channels than there are bands, `channels: repeat` or `average` does to its first layer what timm
+ * does (see `imagery/channels.ts`), and a notice says which; it is never done unasked.
  *
  * A quantised model (int8) is two to three times as fast and another encoder. With `reference` and `parity` it embeds only after it was
  * measured against the model it was made from, on samples of this very collection. That is `fit`, because embedding is handed rows in
@@ -80,15 +86,20 @@ export default Stage.make({
   version: 1,
   summary: "any frozen encoder in ONNX form; a quantised one behind a measured parity check",
   with: With,
-  needs: { samples: Stage.needs(Samples, "assets", "window") },
+  needs: {
+    samples: Stage.needs(Samples, "assets", "window"),
+    statistics: Stage.when(Stage.needs(Weights), ({ normalize }: typeof With.Type) => normalize === "dataset")
+  },
   gives: { embeddings: Embeddings },
-  fit: Effect.fn("embed/onnx.fit")(function*({ samples }, { model, parity, reference, ...p }) {
-    if (reference !== undefined && parity !== undefined) yield* checkParity(samples, model, reference, parity, p)
+  fit: Effect.fn("embed/onnx.fit")(function*({ samples, statistics }, { model, parity, reference, ...p }) {
+    yield* tellChannels(model, p)
+    if (reference !== undefined && parity !== undefined) yield* checkParity(samples, model, reference, parity, p, statistics)
     else if (parity !== undefined) return yield* new Stage.StageError({ message: "\"parity\" needs the float32 model to measure against; name it in \"reference\"" })
     else if (reference !== undefined) return yield* new Stage.StageError({ message: `"reference" needs a bound for how near ${model} has to be to it; give "parity: { cosine: 0.98 }"` })
     return {}
   }),
-  embed: Effect.fn("embed/onnx")(function*(_, { samples }, { model, ...p }) {
-    return yield* encode(samples, model, p)
+  views: viewsOf,
+  embed: Effect.fn("embed/onnx")(function*(_, { samples, statistics }, { model, ...p }, view) {
+    return yield* encode(samples, model, p, view, statistics)
   })
 })

@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Embeddings, Samples, Split, Stage, stream, Weights } from "outcrop"
 import { convolve, parameters, toSquare } from "../../imagery/convolution.ts"
-import { pixelReader, rowsByFile } from "../../imagery/pixels.ts"
+import { bandReader } from "../../imagery/bands.ts"
+import { rowsByFile } from "../../imagery/pixels.ts"
+import { viewsOf } from "../../imagery/view.ts"
 
 /** A patch flatter than one grey level has no shape to look for: it is centred and not scaled. */
 const flat = 1 / 255
@@ -10,7 +12,7 @@ const flat = 1 / 255
 /**
  * Random convolutional features whose filters are patches of the training images: MOSAIKS (Rolf et al., Nature Communications 12, 2021).
  * Each filter is a patch of `kernel` px from a random place of a random training sample, of the same resized images that are embedded
- * later. The rest is as in `embed/rcf`.
+ * later, as they are, whatever views of them. The rest is as in `embed/rcf`.
  *
  * Where we depart from MOSAIKS (and torchgeo's `mode="empirical"`): a patch is standardised by itself (mean 0, standard deviation 1 over
  * all of its values, the moments of a Gaussian filter, so that `bias` means the same) and not whitened by ZCA.
@@ -30,7 +32,7 @@ export default Stage.make({
     for (let f = 0; f < filters; f++) drawn[stream(p.seed, "sample", f).integer(samples.rows)]!.push(f)
     if (p.kernel > p.size) return yield* new Stage.StageError({ message: `a patch of kernel ${p.kernel} px does not fit into images of size ${p.size} px` })
 
-    const read = yield* pixelReader(p)
+    const read = yield* bandReader(p)
     const places = p.size - p.kernel + 1
     let bands = 0
     let values = new Float64Array()
@@ -42,7 +44,7 @@ export default Stage.make({
         values = new Float64Array(filters * bands * p.kernel ** 2)
       }
       if (pixels.bands !== bands) return yield* new Stage.StageError({ message: `sample ${samples.sample_id[row]} has ${pixels.bands} bands where others have ${bands}` })
-      const square = yield* toSquare(pixels, p.size, samples.sample_id[row]!)
+      const square = yield* toSquare(samples, row, pixels, p.size)
       const length = bands * p.kernel ** 2
       for (const f of drawn[row]!) {
         const random = stream(p.seed, "place", f)
@@ -58,8 +60,9 @@ export default Stage.make({
     }
     return { filters: { layer: ["filters"], shape: [Float64Array.of(filters, bands, p.kernel, p.kernel)], values: [values] } }
   }),
-  embed: Effect.fn("embed/rcf-patches.embed")(function*({ filters: learned }, { samples }, p) {
+  views: viewsOf,
+  embed: Effect.fn("embed/rcf-patches.embed")(function*({ filters: learned }, { samples }, p, view) {
     const [filters, bands, side] = learned.shape[0]!
-    return yield* convolve(samples, p, () => ({ filters: filters!, bands: bands!, side: side!, values: Float32Array.from(learned.values[0]!) }))
+    return yield* convolve(samples, p, view, () => ({ filters: filters!, bands: bands!, side: side!, values: Float32Array.from(learned.values[0]!) }))
   })
 })

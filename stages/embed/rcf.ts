@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Embeddings, Samples, Stage, stream } from "outcrop"
 import { convolve, type Filters, parameters } from "../../imagery/convolution.ts"
+import { viewsOf } from "../../imagery/view.ts"
 
 /**
  * Filters of standard normal weights. Each band of each filter has a stream of its own, so a filter looks at its first bands alike
@@ -34,7 +35,8 @@ export default Stage.make({
   with: Schema.Struct(parameters),
   needs: { samples: Stage.needs(Samples, "assets", "window") },
   gives: { embeddings: Embeddings },
-  embed: Effect.fn("embed/rcf")(function*(_, { samples }, p) {
-    return yield* convolve(samples, p, (bands) => gaussian(p.seed, p.features / 2, bands, p.kernel))
+  views: viewsOf,
+  embed: Effect.fn("embed/rcf")(function*(_, { samples }, p, view) {
+    return yield* convolve(samples, p, view, (bands) => gaussian(p.seed, p.features / 2, bands, p.kernel))
   })
 })

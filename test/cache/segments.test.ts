@@ -26,6 +26,14 @@ describe("embedded rows", () => {
     expect(rowKey("e", "a")).not.toEqual(rowKey("e", "b"))
   })
 
+  it("of different lengths are no table: the first of each is named", () => {
+    const { index, store } = fresh()
+    keepSegment(store, index, keysOf("e", "a", "b"), vectors(1, 1, 2))
+    keepSegment(store, index, keysOf("e", "c"), vectors(2, 3, 4))
+    const places = keysOf("e", "b", "a", "c").map((key) => index.row(key)!)
+    expect(() => gather(store, index, places)).toThrow(expect.objectContaining({ rows: [0, 2], widths: [1, 2] }))
+  })
+
   it("of a lost segment are forgotten, the others stay", () => {
     const { index, store } = fresh()
     keepSegment(store, index, keysOf("e", "a", "b"), vectors(1, 1, 2))

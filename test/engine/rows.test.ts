@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { columnsOf, fittingRows, inputsOf, join } from "../../engine/rows.ts"
 import { Embeddings } from "../../schemas/embeddings.ts"
 import { History } from "../../schemas/history.ts"
+import { Pairs } from "../../schemas/pairs.ts"
 import { Samples } from "../../schemas/samples.ts"
 import { Split } from "../../schemas/split.ts"
 import { make, type Table } from "../../schemas/table.ts"
@@ -70,6 +71,26 @@ describe("fit is handed", () => {
 
   it("and the validation rows where the stage selects on them; never test rows", () => {
     expect(ids(fittingRows(tables, true)["embeddings"])).toEqual(["a", "b", "e"])
+  })
+
+  it("all views of each", () => {
+    const embeddings = views([["a", "full"], ["a", "masked"], ["c", "full"], ["c", "masked"], ["e", "full"], ["e", "masked"]])
+    const rows = fittingRows({ embeddings, split: roles }, true)["embeddings"]!
+    expect(ids(rows)).toEqual(["a", "a", "e", "e"])
+    expect(rows.columns.get("view")!.column).toEqual(["full", "masked", "full", "masked"])
+  })
+
+  it("pairs of which both samples go to fit in one role, so that nothing is fitted across the split", () => {
+    const every = ["a", "b", "c", "d", "e", "elsewhere"], both = every.flatMap((anchor) => every.map((positive) => [anchor, positive] as const))
+    const pairs = make(Pairs, { anchor: both.map(([anchor]) => anchor), positive: both.map(([, positive]) => positive), weight: new Float32Array(both.length).fill(1) })
+    const left = (validates: boolean) => {
+      const { columns } = fittingRows({ ...tables, pairs }, validates)["pairs"]!
+      const anchor = columns.get("anchor")!.column as ReadonlyArray<string>, positive = columns.get("positive")!.column as ReadonlyArray<string>
+      return anchor.map((id, row) => `${id}${positive[row]}`)
+    }
+    expect(left(false)).toEqual(["aa", "ae", "ea", "ee"])
+    expect(left(true)).toEqual(["aa", "ae", "bb", "ea", "ee"])
+    expect(fittingRows({ pairs }, true)["pairs"]).toBe(pairs)
   })
 
   it("all rows where no split is bound", () => {

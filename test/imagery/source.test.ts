@@ -1,19 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { gsdOf, isImage, join, stemOf, timeIn } from "../../imagery/source.ts"
-
-describe("timeIn", () => {
-  it.each([
-    ["2023-04-26-00_00_2023-04-26-23_59_Sentinel-2_L2A_B03_(Raw).tiff", Date.UTC(2023, 3, 26)],
-    ["2023-07-30-00:00_2023-07-30-23:59.tiff", Date.UTC(2023, 6, 30)],
-    ["2023-04-26T10:30:00Z", Date.UTC(2023, 3, 26, 10, 30)],
-    ["2023-04-26 10:30:15.5", Date.UTC(2023, 3, 26, 10, 30, 15, 500)],
-    ["2023-04-26T10:30+02:00", Date.UTC(2023, 3, 26, 8, 30)],
-    ["2023-13-40", Number.NaN],
-    ["12023-04-26", Number.NaN],
-    ["busan_rgb.tiff", Number.NaN],
-    ["", Number.NaN]
-  ])("%s", (text, expected) => expect(timeIn(text)).toBe(expected))
-})
+import { gsdOf, isImage, join, leaveOut, openSource, stemOf } from "../../imagery/source.ts"
+import { folderOf, using } from "../stages/ingest/services.ts"
+import { tiff } from "./tiff-fixture.ts"
 
 describe("gsdOf", () => {
   const geo = (epsg: number, step: number) => ({ epsg, origin: [0, 0] as const, resolution: [step, -step] as const })
@@ -21,6 +9,48 @@ describe("gsdOf", () => {
     expect(gsdOf(geo(32611, 0.1), 37)).toBe(0.1)
     expect(gsdOf(geo(3857, 10), 60)).toBeCloseTo(5, 12)
     expect(gsdOf(geo(4326, 1 / 111_320), 60)).toBeCloseTo(1, 12)
+  })
+})
+
+describe("openSource", () => {
+  const utm = { width: 4, height: 4, bands: 1, values: Array.from({ length: 16 }, () => 1), epsg: 32633, pixel: [10, 10] as const }
+  const open = (files: Readonly<Record<string, Uint8Array>>, bands: readonly [string, ...ReadonlyArray<string>]) => {
+    const root = folderOf(files), [first, ...rest] = Object.keys(files)
+    return using(root, openSource([first!, ...rest], { bands, onError: "stop" }))
+  }
+
+  it("gives each file's band its name, digest and ground sampling distance, and the place of the first", async () => {
+    const source = await open({ "a.tif": tiff({ ...utm, origin: [500_000, 5_000_000] }), "b.tif": tiff({ ...utm, width: 2, height: 2, pixel: [20, 20], origin: [500_000, 5_000_000] }) }, ["B02", "B05"])
+    expect(source.assets.map(({ band, gsd, index, path }) => [path, band, index, gsd])).toEqual([["a.tif", "B02", 0, 10], ["b.tif", "B05", 0, 20]])
+    expect(source.locate(0, 0).lon).toBeCloseTo(15, 9)
+  })
+
+  it("refuses bands that lie elsewhere than the first", async () => {
+    const files = { "a.tif": tiff({ ...utm, origin: [500_000, 5_000_000] }), "b.tif": tiff({ ...utm, origin: [500_000, 5_000_040] }) }
+    await expect(open(files, ["B02", "B03"])).rejects.toThrow("a.tif and b.tif are no bands of one image: their centres lie 40 m apart")
+    expect((await open({ "a.tif": files["a.tif"], "b.tif": tiff({ ...utm, origin: [500_000, 5_000_003] }) }, ["B02", "B03"])).assets).toHaveLength(2)
+  })
+
+  it("refuses a place that is none on earth, as where latitude and longitude are swapped", async () => {
+    const swapped = tiff({ ...utm, epsg: 4326, pixel: [0.001, 0.001], origin: [18.6, 91.85] })
+    await expect(open({ "a.tif": swapped }, ["B02"])).rejects.toThrow(/the centre of a.tif lies at latitude 91\.848.* and longitude 18\.602.*swapped/)
+  })
+
+  it("refuses a truncated file, and one of other bands than named", async () => {
+    const whole = tiff({ ...utm, origin: [500_000, 5_000_000] })
+    await expect(open({ "a.tif": whole.subarray(0, 60) }, ["B02"])).rejects.toThrow("a.tif is not an image that can be read")
+    await expect(open({ "a.tif": whole }, ["B02", "B03"])).rejects.toThrow("a.tif has 1 bands, but 2 names are given: B02, B03")
+  })
+})
+
+describe("leaveOut", () => {
+  it("stops, or counts, and says nothing where nothing is lost", async () => {
+    const lost = ["a", "b", "c", "d", "e", "f"]
+    await expect(using(".", leaveOut("patches without a folder", lost, 9, "stop"))).rejects.toThrow("patches without a folder: 6 of 9 (a, b, c, d, e, ...); `missing: skip` goes on without them")
+    const notices: Array<string> = []
+    await using(".", leaveOut("patches without a folder", lost, 9, "skip"), notices)
+    await using(".", leaveOut("patches without a folder", [], 9, "stop"), notices)
+    expect(notices).toEqual(["patches without a folder: 6 of 9 (a, b, c, d, e, ...)"])
   })
 })
 

@@ -56,6 +56,22 @@ describe("embed/rcf", () => {
     }
   })
 
+  it("takes derived bands, brought to 0..255 by a range", async () => {
+    const bands = [{ difference: ["R", "G"] }, "B"], stretch = { range: [-255, 255] }
+    for (const stage of [rcf, patches]) {
+      const parameters = { ...small, bands, stretch, bias: -0.1 }
+      const learned = stage.fit === undefined ? {} : await fit(stage, { root, rows, with: parameters })
+      const made = await embed(stage, { root, rows, learned, with: parameters })
+      expect(made.width).toBe(24)
+      expect(vectorAt(made, 0)).not.toEqual(vectorAt(made, 1))
+      await expect(embed(stage, { root, rows, learned, with: { ...small, bands } })).rejects.toThrow(/sample n0.png is not 8-bit; say how its values become 0..255/)
+      await expect(embed(stage, { root, rows, learned, with: { ...small, bands, stretch: { sigma: 2 } } })).rejects.toThrow(/R - G is derived from them; give its bounds/)
+    }
+    // what differs from nothing is grey everywhere
+    const flat = await embed(rcf, { root, rows, with: { ...small, bands: [{ difference: ["R", "R"] }], stretch } })
+    expect(vectorAt(flat, 0)).toEqual(vectorAt(flat, 1))
+  })
+
   it("draws other filters from another seed", async () => {
     const one = await embed(rcf, { root, rows: rows.slice(0, 1), with: { ...small, seed: 1 } })
     const two = await embed(rcf, { root, rows: rows.slice(0, 1), with: { ...small, seed: 2 } })

@@ -1,6 +1,6 @@
 /** The services of a stage over a folder of real files, and a way to call a stage as the engine does. */
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,6 +25,12 @@ export const services = (root: string, notices: Array<string> = [], reads = { co
   return Layer.mergeAll(
     Layer.succeed(Stage.Files, {
       read: bytes,
+      // parts are read of the file as it lies, and are not counted
+      open: (path) =>
+        Effect.try({
+          try: () => ({ size: statSync(join(root, path)).size, read: (offset, length) => Effect.sync(() => new Uint8Array(readFileSync(join(root, path)).subarray(offset, offset + length))) }),
+          catch: () => new Stage.FileError({ path, message: `${path} is not there` })
+        }),
       digest: (path) => Effect.map(bytes(path), digestOf),
       list: (folder) => Effect.sync(() => readdirSync(join(root, folder)).toSorted()),
       exists: (path) => Effect.sync(() => existsSync(join(root, path))),
@@ -74,18 +80,24 @@ interface Call {
   readonly with?: unknown
   readonly learned?: Stage.ErasedOutputs
   readonly reads?: { count: number }
+  /** Which of the views that the parameters ask for; default: the full one. */
+  readonly view?: string
+  /** Tables on ports beside the samples. */
+  readonly ports?: Stage.ErasedInputs
 }
 
-/** Embeds the rows; rejects with the message of the stage's error. */
-export const embed = async (stage: Stage.Stage, { learned = {}, reads = { count: 0 }, root, rows, with: parameters = {} }: Call): Promise<Vectors> => {
+/** Embeds a view of the rows; rejects with the message of the stage's error. */
+export const embed = async (stage: Stage.Stage, { learned = {}, ports = {}, reads = { count: 0 }, root, rows, view: name = "full", with: parameters = {} }: Call): Promise<Vectors> => {
   if (stage.embed === undefined) throw new Error(`${stage.name} does not embed`)
-  return await outcome(stage.embed(learned, inputsOf(rows), Schema.decodeUnknownSync(stage.with)(parameters)), root, [], reads)
+  const decoded = Schema.decodeUnknownSync(stage.with)(parameters)
+  const view = stage.views?.(decoded).find((each) => each.name === name) ?? { name }
+  return await outcome(stage.embed(learned, { ...inputsOf(rows), ...ports }, decoded, view), root, [], reads)
 }
 
 /** Fits the stage on the rows; its notices go to `notices`. */
-export const fit = async (stage: Stage.Stage, { root, rows, with: parameters = {} }: Call, notices: Array<string> = []): Promise<Stage.ErasedOutputs> => {
+export const fit = async (stage: Stage.Stage, { ports = {}, root, rows, with: parameters = {} }: Call, notices: Array<string> = []): Promise<Stage.ErasedOutputs> => {
   if (stage.fit === undefined) throw new Error(`${stage.name} does not fit`)
-  return await outcome(stage.fit({ ...inputsOf(rows), split: undefined }, Schema.decodeUnknownSync(stage.with)(parameters)), root, notices, { count: 0 })
+  return await outcome(stage.fit({ ...inputsOf(rows), split: undefined, ...ports }, Schema.decodeUnknownSync(stage.with)(parameters)), root, notices, { count: 0 })
 }
 
 /** Runs the stage on the rows; its notices go to `notices`. */

@@ -44,6 +44,17 @@ describe("embed/statistics", () => {
   })
 })
 
+const radar = new URL("../../../../shared/data/bigearthnet-tiny/s1-tiny/", import.meta.url).pathname
+describe.skipIf(!existsSync(radar))("embed/statistics on a Sentinel-1 patch (needs shared/data)", () => {
+  it("takes the ratio of the polarisations beside them", async () => {
+    const name = "S1A_IW_GRDH_1SDV_20170617T064724_29UPU_4_55"
+    const rows = [{ id: "patch", assets: ["VV", "VH"].map((id) => band(radar, `${name}/${name}_${id}.tif`, id)) }]
+    const { values } = await embed(statistics, { root: radar, rows, with: { bands: ["VV", "VH", { difference: ["VV", "VH"] }] } })
+    expect(values[2]).toBeCloseTo(values[0]! - values[1]!, 4)
+    expect(values[0]).toBeLessThan(0)
+  })
+})
+
 const bigearthnet = new URL("../../../../shared/data/bigearthnet-tiny/s2-tiny/", import.meta.url).pathname
 describe.skipIf(!existsSync(bigearthnet))("embed/statistics on a BigEarthNet patch (needs shared/data)", () => {
   it("does not mind that bands are of 10, 20 and 60 m", async () => {
