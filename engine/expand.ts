@@ -83,11 +83,14 @@ const order = (needs: ReadonlyMap<string, ReadonlyArray<string>>, mistakes: Arra
 }
 
 /** The report speaks of axes and values that there are. */
-const checkReport = ({ baseline, heatmap }: PipelineFile["pipeline"]["report"], columns: Cells["columns"], mistakes: Array<Mistake>): void => {
+const checkReport = ({ baseline, columns: across, heatmap }: PipelineFile["pipeline"]["report"], columns: Cells["columns"], mistakes: Array<Mistake>): void => {
   matcher(columns, baseline ?? {}, ["report", "baseline"], mistakes)
+  const names = columns.map(({ name }) => name), compared = columns.flatMap(({ name, replicate }) => replicate ? [] : [name])
+  if (across !== undefined && !compared.includes(across)) {
+    mistakes.push({ path: ["report", "columns"], message: names.includes(across) ? `"${across}" is a replicate, which metrics are averaged over; columns are ${compared.join(", ")}` : `there is no axis "${across}"${suggest(across, compared)}; axes are ${compared.join(", ")}` })
+  }
   if (heatmap === undefined) return
   matcher(columns, heatmap.where ?? {}, ["report", "heatmap", "where"], mistakes)
-  const names = columns.map(({ name }) => name)
   for (const side of ["x", "y"] as const) {
     if (!names.includes(heatmap[side])) mistakes.push({ path: ["report", "heatmap", side], message: `there is no axis "${heatmap[side]}"${suggest(heatmap[side], names)}; axes are ${names.join(", ")}` })
   }

@@ -9,7 +9,7 @@ import type { Document } from "../cache/canonical.ts"
 import { fileDigest } from "../cache/fingerprint.ts"
 import type { Entry, Index } from "../cache/index.ts"
 import type { Grid, Node } from "./expand.ts"
-import { observe } from "./files.ts"
+import { observer } from "./files.ts"
 import { packageVersion } from "./installation.ts"
 import { keyOf, MissingColumn, preimageOf, staticKeyOf } from "./key.ts"
 
@@ -49,18 +49,15 @@ const packagesOf: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** A look-up for the nodes of one grid; remembers what it saw on disk for as long as it lives. */
 export const lookup = ({ backend, grid, index, rehash }: LookupOptions) => {
-  const observed = new Map<string, string>()
-  const look = (path: string): string => {
-    let seen = observed.get(path)
-    if (seen === undefined) {
-      seen = observe(index, grid.dataRoot, path, path.endsWith("/"), rehash)
-      observed.set(path, seen)
-    }
-    return seen
-  }
+  const { flush, look, prepare } = observer(index, grid.dataRoot, rehash)
   const holds = (trace: Trace): boolean => {
-    for (const path in trace) if (look(path) !== trace[path]) return false
-    return true
+    prepare(trace)
+    try {
+      for (const path in trace) if (look(path) !== trace[path]) return false
+      return true
+    } finally {
+      flush()
+    }
   }
   const parameterFiles = new Map<string, string | undefined>()
   const backendOf = (node: Node): string | undefined => {

@@ -10,7 +10,7 @@ const keysOf: ReadonlyArray<readonly [pattern: ReadonlyArray<string>, keys: Read
   [[], Object.keys(Pipeline.fields)],
   [["data"], ["root"]],
   [["stages", "*"], ["uses", "needs", "with"]],
-  [["report"], ["baseline", "metrics", "pooled", "split", "heatmap"]],
+  [["report"], ["baseline", "metrics", "pooled", "columns", "split", "heatmap"]],
   [["report", "heatmap"], ["x", "y", "metric", "where"]]
 ]
 const known = (path: Path): ReadonlyArray<string> =>

@@ -87,7 +87,13 @@ export const cut = Effect.fn("cut")(function*(images: ReadonlyArray<AnnotatedIma
       )
     )
   }
-  if (crop === undefined) return images.map((image): Row => ({ ...rowOf(image, image.name, [0, 0, image.source.width, image.source.height], image.things), window: undefined }))
+  if (crop === undefined) {
+    return images.map((image): Row => {
+      const row = rowOf(image, image.name, [0, 0, image.source.width, image.source.height], image.things)
+      // a box has its place in a window of known size; without one "the whole image" is left unsaid
+      return row.box === undefined ? { ...row, window: undefined } : row
+    })
+  }
 
   const refused = new Map<Refusal, number>()
   const rows: Array<Row> = []

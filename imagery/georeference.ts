@@ -30,6 +30,8 @@ const definition = (epsg: number): string | undefined => {
 /** Whether `locator` knows a reference system: EPSG 4326, 3857, 3395 and the UTM zones of WGS84, NAD83 and ETRS89. */
 export const knows = (epsg: number): boolean => definition(epsg) !== undefined
 
+const wgs84 = "+proj=longlat +datum=WGS84 +no_defs"
+
 /**
  * A function from pixel coordinates (px from the outer corner of the first pixel, so the centre of a window is `x + width / 2`) to
  * degrees of WGS84. Both are NaN where the reference system is not known.
@@ -38,9 +40,38 @@ export const locator = async (geo: GeoReference): Promise<(x: number, y: number)
   const known = definition(geo.epsg)
   if (known === undefined) return () => ({ lat: Number.NaN, lon: Number.NaN })
   const proj4 = (await import("proj4")).default
-  const projection = proj4(known, "+proj=longlat +datum=WGS84 +no_defs")
+  const projection = proj4(known, wgs84)
   return (x, y) => {
     const [lon, lat] = projection.forward([geo.origin[0] + x * geo.resolution[0], geo.origin[1] + y * geo.resolution[1]])
     return { lat: lat!, lon: lon! }
   }
+}
+
+/**
+ * The other way: a function from degrees of WGS84 to the units of a reference system; NaN or infinite where it cannot show a place (the poles
+ * of Mercator, a quarter of the earth away from a UTM zone). Undefined where the system is not known.
+ */
+export const projector = async (epsg: number): Promise<((lat: number, lon: number) => readonly [x: number, y: number]) | undefined> => {
+  const known = definition(epsg)
+  if (known === undefined) return undefined
+  const proj4 = (await import("proj4")).default
+  const projection = proj4(wgs84, known)
+  return (lat, lon) => {
+    const [x, y] = projection.forward([lon, lat])
+    return [x!, y!]
+  }
+}
+
+/** Pixel coordinates, px from the outer corner of the first pixel, of a position in the units of the grid's reference system. */
+export const pixelAt = ({ origin, resolution }: GeoReference, [x, y]: readonly [x: number, y: number]): readonly [x: number, y: number] => [
+  (x - origin[0]) / resolution[0],
+  (y - origin[1]) / resolution[1]
+]
+
+/** What is wrong with degrees of WGS84, in words; undefined: nothing, or they are not given (NaN). Swapped columns show where a longitude is no latitude. */
+export const wrongDegrees = (lat: number, lon: number): string | undefined => {
+  if (!(Math.abs(lat) > 90 || Math.abs(lon) > 180)) return undefined
+  const swapped = Math.abs(lat) <= 180 && Math.abs(lon) <= 90
+  const why = swapped ? "latitudes lie within -90 and 90; are the two swapped?" : "degrees of WGS84 lie within -90 and 90, -180 and 180; are these metres of a map?"
+  return `latitude ${lat} and longitude ${lon}: ${why}`
 }

@@ -1,16 +1,19 @@
 /** Image files as readers find them: their size, bands and position, and what is to be done where one cannot be read. */
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { type Asset, Stage } from "outcrop"
-import { type GeoReference, locator } from "./georeference.ts"
-import { decode, readHeader } from "./raster.ts"
+import { greatCircle } from "../math/sphere.ts"
+import { type GeoReference, locator, wrongDegrees } from "./georeference.ts"
+import { decode, headerAt } from "./raster.ts"
 import type { Size } from "./window.ts"
+
+export { timeIn } from "./dates.ts"
 
 /** An image in one file or several, one a band; pixels are those of the first file. */
 export interface Source extends Size {
   readonly assets: ReadonlyArray<Asset>
+  /** Where the image lies; undefined: the file does not say. */
+  readonly geo: GeoReference | undefined
   /** Degrees of WGS84 at a pixel position; NaN where the file does not say. */
   readonly locate: (x: number, y: number) => { readonly lat: number; readonly lon: number }
 }
@@ -36,25 +39,39 @@ export const gsdOf = ({ epsg, resolution: [, down] }: GeoReference, lat: number)
   return Math.abs(down) * (epsg === 3857 || epsg === 3395 ? Math.cos(lat * Math.PI / 180) : 1)
 }
 
-/** Opens one file with all of its bands, or files of one band each. Fails with a `StageError` that names the file. */
+/** Files of one image may lie this share of its side apart: grids of 10 and 60 m do not meet to the pixel. */
+const slack = 0.1
+
+/**
+ * Opens one file with all of its bands, or files of one band each. Fails with a `StageError` that names the file: it cannot be read, has
+ * other bands than named, lies outside the degrees of the earth, or not where the first one lies.
+ */
 export const openSource = Effect.fn("openSource")(function*(paths: readonly [string, ...ReadonlyArray<string>], { bands, onError }: Reading) {
   const files = yield* Stage.Files
   const opened = yield* Effect.forEach(paths, Effect.fnUntraced(function*(path, i) {
-    const bytes = yield* files.read(path)
-    const header = yield* onError === "skip" ? decode(bytes, path) : readHeader(bytes, path)
+    const header = yield* onError === "skip" ? Effect.flatMap(files.read(path), (bytes) => decode(bytes, path)) : headerAt(path)
     const named = paths.length > 1 ? [bands![i]!] : bands
     if (named !== undefined && named.length !== header.bands) {
       return yield* Effect.fail(new Stage.StageError({ message: `${path} has ${header.bands} bands, but ${named.length} names are given: ${named.join(", ")}` }))
     }
     const { geo, height, width } = header
     const locate = yield* Effect.promise(async () => geo === undefined ? () => ({ lat: Number.NaN, lon: Number.NaN }) : await locator(geo))
-    const gsd = geo === undefined ? Number.NaN : gsdOf(geo, locate(width / 2, height / 2).lat)
+    const centre = locate(width / 2, height / 2)
+    const wrong = Number.isNaN(centre.lat) ? undefined : wrongDegrees(centre.lat, centre.lon)
+    if (wrong !== undefined) return yield* Effect.fail(new Stage.StageError({ message: `the centre of ${path} lies at ${wrong}` }))
+    const gsd = geo === undefined ? Number.NaN : gsdOf(geo, centre.lat)
     const asset = { path, digest: yield* files.digest(path), gsd }
     const assets: ReadonlyArray<Asset> = named === undefined ? [{ band: "image", index: -1, ...asset }] : named.map((band, index) => ({ band, index, ...asset }))
-    return { assets, height, locate, width }
+    return { assets, centre, geo, height, locate, path, side: gsd * Math.max(width, height), width }
   }))
-  const { height, locate, width } = opened[0]!
-  return { assets: opened.flatMap((one) => one.assets), height, locate, width } satisfies Source
+  const { centre, geo, height, locate, path, side, width } = opened[0]!
+  for (const other of opened) {
+    const apart = greatCircle(centre.lat, centre.lon, other.centre.lat, other.centre.lon)
+    if (apart > slack * side) {
+      return yield* Effect.fail(new Stage.StageError({ message: `${path} and ${other.path} are no bands of one image: their centres lie ${Math.round(apart)} m apart` }))
+    }
+  }
+  return { assets: opened.flatMap((one) => one.assets), geo, height, locate, width } satisfies Source
 })
 
 /** Opens many images, eight at a time; those that cannot be read stop the stage, or are left out, counted and listed. */
@@ -104,8 +121,9 @@ export const filesBelow = (folder: string): Effect.Effect<ReadonlyArray<string>,
     return nested.flat()
   })
 
-/** The first date (2023-04-26, with or without a time after it) in a text, as UTC milliseconds; NaN: none. */
-export const timeIn = (text: string): number => {
-  const found = /(?<!\d)\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\d])/.exec(text)
-  return found === null ? Number.NaN : Option.match(DateTime.make(found[0].replace(" ", "T")), { onNone: () => Number.NaN, onSome: DateTime.toEpochMillis })
+/** What there is no file for stops the stage, or is left out with a count. `what` says what is lost, of how many. */
+export const leaveOut = (what: string, lost: ReadonlyArray<string>, total: number, missing: "stop" | "skip"): Effect.Effect<void, Stage.StageError, Stage.Report> => {
+  if (lost.length === 0) return Effect.void
+  const message = `${what}: ${lost.length} of ${total} (${lost.slice(0, 5).join(", ")}${lost.length > 5 ? ", ..." : ""})`
+  return missing === "skip" ? Stage.notice(message) : Effect.fail(new Stage.StageError({ message: `${message}; \`missing: skip\` goes on without them` }))
 }

@@ -15,10 +15,11 @@ export interface FittingRows {
   readonly train: Int32Array
   readonly val: Int32Array
 }
-const both = ({ train, val }: FittingRows): Int32Array => Int32Array.from([...train, ...val]).toSorted()
+/** All rows that are fitted on in the end, ascending. */
+export const both = ({ train, val }: FittingRows): Int32Array => Int32Array.from([...train, ...val]).toSorted()
 
 /** The value of least loss, the first of equals in ascending order; a single value needs no losses. */
-const choose = async (name: string, values: ReadonlyArray<number>, compared: number, losses: (ascending: ReadonlyArray<number>) => Promise<ReadonlyArray<number>>): Promise<number> => {
+export const choose = async (name: string, values: ReadonlyArray<number>, compared: number, losses: (ascending: ReadonlyArray<number>) => Promise<ReadonlyArray<number>>): Promise<number> => {
   if (values.length === 1) return values[0]!
   if (compared === 0) {
     throw new RangeError(`${name} has ${values.length} values to choose from on validation rows, and no validation sample has a truth to compare with; give one value (${name}: [${values[0]}]) or a split with validation rows`)

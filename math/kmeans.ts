@@ -1,4 +1,7 @@
-/** k-means: Lloyd's iterations from k-means++ starts (Arthur & Vassilvitskii, SODA 2007), the best of several. Exact and deterministic. */
+/**
+ * k-means: Lloyd's iterations from k-means++ starts (Arthur & Vassilvitskii, SODA 2007), the best of several. Exact and deterministic. Of points on
+ * the unit sphere also spherical k-means (Dhillon & Modha, Machine Learning 42, 2001): centres are brought back to the sphere.
+ */
 import type { Matrix } from "./matrix.ts"
 import type { Random } from "./random.ts"
 
@@ -96,6 +99,23 @@ export const plusPlus = (x: Matrix, k: number, random: Random): Matrix => {
   return centres
 }
 
+/** Where centres lie: anywhere, or on the unit sphere, as the rows then do. */
+export type Surface = "flat" | "sphere"
+
+/** Brings the mean of the rows of a cluster to length 1; rows that cancel out to nothing leave the first of them. */
+const toSphere = (x: Matrix, centres: Matrix, labels: Int32Array): void => {
+  const { columns: d, values } = centres
+  for (let c = 0; c < centres.rows; c++) {
+    const centre = values.subarray(c * d, (c + 1) * d)
+    let length = Math.hypot(...centre)
+    if (length < 1e-12) {
+      centre.set(rowOf(x, labels.indexOf(c)))
+      length = Math.hypot(...centre)
+    }
+    for (let j = 0; j < d; j++) centre[j]! /= length
+  }
+}
+
 /** Centres in lexicographic order, and each row's label after it. */
 const canonical = (centres: Matrix, labels: Int32Array, inertia: number): Clustering => {
   const rows = Array.from({ length: centres.rows }, (_, c) => ({ c, centre: rowOf(centres, c) }))
@@ -115,7 +135,7 @@ const canonical = (centres: Matrix, labels: Int32Array, inertia: number): Cluste
  * Lloyd's iterations from given centres [k, d] until no label changes, at most so many. A cluster that loses its last row takes the row that
  * is farthest from its own centre, as in scikit-learn.
  */
-export const lloyd = (x: Matrix, start: Matrix, most = 300): Clustering => {
+export const lloyd = (x: Matrix, start: Matrix, most = 300, surface: Surface = "flat"): Clustering => {
   const { columns: d, rows: n } = x, k = start.rows
   const values = Float64Array.from(start.values)
   const centres: Matrix = { rows: k, columns: d, values }
@@ -136,6 +156,7 @@ export const lloyd = (x: Matrix, start: Matrix, most = 300): Clustering => {
     values.fill(0)
     for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) values[labels[i]! * d + j]! += x.values[i * d + j]!
     for (let c = 0; c < k; c++) for (let j = 0; j < d; j++) values[c * d + j]! /= Math.max(1, counts[c]!)
+    if (surface === "sphere") toSphere(x, centres, labels)
     const next = nearestFrom(x, centres, labels)
     let settled = true
     for (let i = 0; i < n && settled; i++) settled = next.labels[i] === labels[i]
@@ -147,11 +168,11 @@ export const lloyd = (x: Matrix, start: Matrix, most = 300): Clustering => {
 }
 
 /** The clustering of least inertia among `restarts` runs from k-means++ starts. Throws a RangeError where there are fewer rows than clusters. */
-export const kmeans = (x: Matrix, k: number, restarts: number, random: Random): Clustering => {
+export const kmeans = (x: Matrix, k: number, restarts: number, random: Random, surface: Surface = "flat"): Clustering => {
   if (x.rows < k) throw new RangeError(`${x.rows} rows make no ${k} clusters`)
   let best: Clustering | undefined
   for (let run = 0; run < restarts; run++) {
-    const found = lloyd(x, plusPlus(x, k, random))
+    const found = lloyd(x, plusPlus(x, k, random), undefined, surface)
     // Runs that differ by rounding alone found the same clusters: keep the first.
     if (best === undefined || found.inertia < best.inertia * (1 - 1e-12)) best = found
   }

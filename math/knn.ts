@@ -57,3 +57,23 @@ export const votesOf = (neighbours: Neighbours, ids: Int32Array, classes: number
   }
   return votes
 }
+
+/**
+ * The same votes where samples have several labels: the share of the first k neighbours' votes that is for each class, [queries, classes] in
+ * 0..1. `labels` are the bank's, multi-hot [n, classes]; a neighbour votes for each of its own.
+ */
+export const labelVotesOf = (neighbours: Neighbours, labels: ArrayLike<number>, classes: number, k: number, temperature: number): Float64Array => {
+  const queries = neighbours.k === 0 ? 0 : neighbours.rows.length / neighbours.k, most = Math.min(k, neighbours.k)
+  const votes = new Float64Array(queries * classes)
+  for (let q = 0; q < queries; q++) {
+    const own = votes.subarray(q * classes, (q + 1) * classes)
+    let total = 0
+    for (let j = q * neighbours.k; j < q * neighbours.k + most; j++) {
+      const weight = Math.exp(neighbours.similarities[j]! / temperature), from = neighbours.rows[j]! * classes
+      total += weight
+      for (let c = 0; c < classes; c++) own[c]! += weight * labels[from + c]!
+    }
+    for (let c = 0; c < classes; c++) own[c]! /= total
+  }
+  return votes
+}

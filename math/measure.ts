@@ -1,12 +1,13 @@
 /**
- * The measures of a classification and of a regression that probes report, by name, with bootstrap intervals where asked for. Interval and
+ * The measures of a classification, of several labels a sample, and of a regression that probes report, by name, with bootstrap intervals where asked for. Interval and
  * value are the same computation: the value counts every row once.
  */
 import { bootstrap } from "./bootstrap.ts"
 import { confidenceOf, confusion, expectedCalibrationError, measuresOf, mostProbable, surprisal } from "./classification.ts"
 import type { Matrix } from "./matrix.ts"
+import { ascending } from "./order.ts"
 import type { Random } from "./random.ts"
-import { ranking, rankingMeasures } from "./ranking.ts"
+import { averagePrecisions, ranking, rankingMeasures } from "./ranking.ts"
 import { regressionMeasures, regressionTerms } from "./regression.ts"
 
 export interface Measure {
@@ -84,6 +85,94 @@ export const measureClasses = (truth: Int32Array, probabilities: ArrayLike<numbe
     return out
   }
   return measures(names, n, statistics, resampling)
+}
+
+/**
+ * Measures of several labels a sample: truth, scores and what is predicted, [n, classes] each, truth and predictions multi-hot. map_micro
+ * ranks all pairs of a row and a class together, map_macro is the mean over classes of their average precision; f1_micro and f1_macro
+ * likewise; then average_precision and f1 of each class, whose n are the rows that have it.
+ *
+ * They are scikit-learn's but for what is not defined: a class that no row has has no average precision (NaN; scikit-learn counts 0) and takes no
+ * part in map_macro, one that is neither true nor predicted anywhere none in f1_macro. A class that is there and never predicted counts as 0.
+ */
+export const measureLabels = (truth: Uint8Array, scores: ArrayLike<number>, predicted: Uint8Array, classes: ReadonlyArray<string>, resampling?: Resampling): ReadonlyArray<Measure> => {
+  const k = classes.length, n = k === 0 ? 0 : truth.length / k
+  const sizes = new Float64Array(k)
+  for (let at = 0; at < truth.length; at++) sizes[at % k]! += truth[at]!
+  const column = (values: ArrayLike<number>, c: number) => Float64Array.from({ length: n }, (_, i) => values[i * k + c]!)
+  const micro = averagePrecisions(ranking(scores), truth, (pair) => Math.floor(pair / k))
+  const precisions = classes.map((_, c) => averagePrecisions(ranking(column(scores, c)), column(truth, c)))
+  const names: ReadonlyArray<Name> = [
+    ...["map_micro", "map_macro", "f1_micro", "f1_macro"].map((metric) => ({ metric, of: "", n })),
+    ...["average_precision", "f1"].flatMap((metric) => classes.map((name, c) => ({ metric, of: name, n: sizes[c]! })))
+  ]
+  const out = new Float64Array(names.length), has = new Float64Array(k), given = new Float64Array(k), hits = new Float64Array(k)
+  const mean = (values: Float64Array) => {
+    const defined = values.filter((value) => !Number.isNaN(value))
+    return defined.reduce((sum, value) => sum + value, 0) / defined.length
+  }
+  return measures(names, n, (counts) => {
+    for (const sums of [has, given, hits]) sums.fill(0)
+    for (let i = 0, at = 0; i < n; i++) {
+      const count = counts === undefined ? 1 : counts[i]!
+      if (count === 0) at += k
+      else for (let c = 0; c < k; c++, at++) {
+        if (truth[at] === 1) has[c]! += count
+        if (predicted[at] === 0) continue
+        given[c]! += count
+        if (truth[at] === 1) hits[c]! += count
+      }
+    }
+    const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0)
+    for (let c = 0; c < k; c++) {
+      out[4 + c] = precisions[c]!(counts)
+      out[4 + k + c] = (2 * hits[c]!) / (has[c]! + given[c]!)
+    }
+    out[0] = micro(counts)
+    out[1] = mean(out.subarray(4, 4 + k))
+    out[2] = (2 * sum(hits)) / (sum(has) + sum(given))
+    out[3] = mean(out.subarray(4 + k))
+    return out
+  }, resampling)
+}
+
+/** The median of values [n], each counted so often, halfway between the two middle ones where their number is even. */
+const medians = (values: Float64Array): (counts?: Float64Array) => number => {
+  const order = ascending(values)
+  return (counts) => {
+    const total = counts === undefined ? values.length : counts.reduce((sum, count) => sum + count, 0)
+    let seen = 0, lower = Number.NaN
+    for (const row of order) {
+      const count = counts === undefined ? 1 : counts[row]!
+      if (count === 0) continue
+      seen += count
+      if (Number.isNaN(lower) && 2 * seen >= total) lower = values[row]!
+      if (2 * seen > total) return (lower + values[row]!) / 2
+    }
+    return lower
+  }
+}
+
+/** Great circles from the probe to the truth within which it is right, km: those of image geolocation (Vo et al., ICCV 2017). */
+export const reaches: ReadonlyArray<number> = [1, 25, 200, 750, 2500]
+
+/**
+ * Measures of predicted places against the truth by the great circles between them, km [n]: median_km, the share within each of `reaches`,
+ * and baseline_median_km, the median of distances [n] that the same rows would have from one place answered for all.
+ */
+export const measurePlaces = (distances: Float64Array, baseline: Float64Array, resampling?: Resampling): ReadonlyArray<Measure> => {
+  const n = distances.length, medianOf = medians(distances), baselineOf = medians(baseline)
+  const names = ["median_km", ...reaches.map((km) => `within_${km}km`), "baseline_median_km"].map((metric) => ({ metric, of: "", n }))
+  return measures(names, n, (counts) => {
+    let total = 0
+    const within = new Float64Array(reaches.length)
+    for (let i = 0; i < n; i++) {
+      const weight = counts === undefined ? 1 : counts[i]!
+      total += weight
+      for (const [at, km] of reaches.entries()) if (distances[i]! <= km) within[at]! += weight
+    }
+    return Float64Array.of(medianOf(counts), ...within.map((sum) => sum / total), baselineOf(counts))
+  }, resampling)
 }
 
 /** Measures of predictions [n, targets] against truth [n, targets]: mse and r2 (means over targets), then r2 of each target. */

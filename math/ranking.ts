@@ -46,3 +46,24 @@ export const rankingMeasures = ({ ends, order }: Ranking, truth: ArrayLike<numbe
   }
   return { auc: positives > 0 && above > 0 ? pairs / (positives * above) : Number.NaN, averagePrecision: positives > 0 ? precision / positives : 0 }
 }
+
+/**
+ * Average precision (see `RankingMeasures`; NaN without positives) of one ranking whose rows are counted anew many times: what lies in its order
+ * is laid out once. `truth` is 1 for what is relevant; several ranked things may be of one row, `rowOf` says of which.
+ */
+export const averagePrecisions = ({ ends, order }: Ranking, truth: ArrayLike<number>, rowOf: (ranked: number) => number = (ranked) => ranked): (counts?: Float64Array) => number => {
+  const rows = Int32Array.from(order, rowOf), relevant = Uint8Array.from(order, (ranked) => truth[ranked] === 1 ? 1 : 0)
+  return (counts) => {
+    let seen = 0, positives = 0, precision = 0, hits = 0
+    for (let i = 0; i < rows.length; i++) {
+      const count = counts === undefined ? 1 : counts[rows[i]!]!
+      seen += count
+      if (relevant[i] === 1) hits += count
+      if (ends[i] === 0 || hits === 0) continue
+      positives += hits
+      precision += hits * (positives / seen)
+      hits = 0
+    }
+    return precision / positives
+  }
+}

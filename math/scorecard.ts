@@ -1,8 +1,9 @@
 /** What probes report, gathered task by task: the tables of predictions and of metrics. */
-import { type Measure, measureClasses, measureTargets, type Resampling } from "./measure.ts"
+import { type Measure, measureClasses, measureLabels, measurePlaces, measureTargets, type Resampling } from "./measure.ts"
 import { type Matrix, takeRows } from "./matrix.ts"
 import { mostProbable } from "./classification.ts"
 import { stream } from "./random.ts"
+import { greatCircle } from "./sphere.ts"
 
 type Row = Measure & { readonly task: string; readonly split: string }
 
@@ -44,14 +45,46 @@ export class Scorecard {
       measureClasses(Int32Array.from(places, (i) => truth[i]!), takeRows({ rows: rows.length, columns: k, values: probabilities }, places).values, classes, resampling))
   }
 
+  /** Adds a task of several labels a sample: truth, scores and predictions [rows, classes] of the samples `rows`, truth and predictions multi-hot. */
+  labels(task: string, rows: Int32Array, truth: Uint8Array, scores: Float64Array, predicted: Uint8Array, classes: ReadonlyArray<string>): void {
+    const k = classes.length
+    this.#vocabularies[task] = JSON.stringify(classes)
+    const part = <A extends Uint8Array | Float64Array>(values: A, i: number) => values.subarray(i * k, (i + 1) * k)
+    for (const [i, row] of rows.entries()) {
+      this.#predictions.push({ row, task, truth: Float64Array.from(part(truth, i)), predicted: Float64Array.from(part(predicted, i)), scores: Float32Array.from(part(scores, i)) })
+    }
+    this.#measure(task, rows, (places, resampling) => {
+      const of = (values: Uint8Array) => Uint8Array.from({ length: places.length * k }, (_, at) => values[places[Math.floor(at / k)]! * k + at % k]!)
+      return measureLabels(of(truth), takeRows({ rows: rows.length, columns: k, values: scores }, places).values, of(predicted), classes, resampling)
+    })
+  }
+
+  /**
+   * Adds a regression of places: predictions [rows, 2] of the samples `rows` against the truth [rows, 2], degrees of latitude and longitude,
+   * and the place [lat, lon] that answers for all of them by way of comparison.
+   */
+  places(task: string, rows: Int32Array, truth: Matrix, predicted: Matrix, baseline: { readonly lat: number; readonly lon: number }): void {
+    this.#keep(task, rows, truth, predicted)
+    const km = (i: number, lat: number, lon: number) => greatCircle(truth.values[2 * i]!, truth.values[2 * i + 1]!, lat, lon) / 1000
+    this.#measure(task, rows, (places, resampling) => measurePlaces(
+      Float64Array.from(places, (i) => km(i, predicted.values[2 * i]!, predicted.values[2 * i + 1]!)),
+      Float64Array.from(places, (i) => km(i, baseline.lat, baseline.lon)),
+      resampling
+    ))
+  }
+
   /** Adds a regression: predictions [rows, targets] of the samples `rows` against the truth [rows, targets]. */
   targets(task: string, rows: Int32Array, truth: Matrix, predicted: Matrix, targets: ReadonlyArray<string>): void {
-    const none = new Float32Array(), k = targets.length
+    this.#keep(task, rows, truth, predicted)
+    this.#measure(task, rows, (places, resampling) => measureTargets(takeRows(truth, places), takeRows(predicted, places), targets, resampling))
+  }
+
+  #keep(task: string, rows: Int32Array, truth: Matrix, predicted: Matrix): void {
+    const none = new Float32Array(), k = truth.columns
     for (const [i, row] of rows.entries()) {
       const of = ({ values }: Matrix) => Float64Array.from(values.subarray(i * k, (i + 1) * k))
       this.#predictions.push({ row, task, truth: of(truth), predicted: of(predicted), scores: none })
     }
-    this.#measure(task, rows, (places, resampling) => measureTargets(takeRows(truth, places), takeRows(predicted, places), targets, resampling))
   }
 
   #measure(task: string, rows: Int32Array, measure: (places: Int32Array, resampling?: Resampling) => ReadonlyArray<Measure>): void {

@@ -35,7 +35,7 @@ export const quotas = (counts: ReadonlyArray<number>, total: number, random: Ran
 }
 
 /** How many of n rows a fraction is: rounded up as in `train_test_split`, but 0.07 of 100 is 7, although 0.07 * 100 is above 7 in binary. */
-const countOf = (fraction: number, n: number): number => Math.ceil(fraction * n - 1e-9 * n)
+export const countOf = (fraction: number, n: number): number => Math.ceil(fraction * n - 1e-9 * n)
 
 /** Draws a fraction of the rows, each class in proportion. The mask is 1 for what was drawn. */
 export const drawFraction = (classes: ArrayLike<number>, fraction: number, random: Random): Uint8Array => {

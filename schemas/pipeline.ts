@@ -38,6 +38,7 @@ const Report = Schema.Struct({
   pooled: Schema.optionalKey(Schema.NonEmptyArray(Schema.NonEmptyString).annotate({
     description: "task.metric computed once over the test predictions of all replicates together (leave-one-out splits), not averaged"
   })),
+  columns: Schema.optionalKey(Name.annotate({ description: "an axis whose values stand side by side, a column each for every metric, instead of as rows (split: random beside spatial)" })),
   split: optional(Schema.Literals(["train", "val", "test"]), "test"),
   heatmap: Schema.optionalKey(Schema.Struct({
     x: Name,

@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
+import type { Box } from "../../imagery/crop.ts"
 import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
+import { folderOf, json } from "../../imagery/listing.ts"
 import { isImage, join, openAll, openSource, parameters as reading, stemOf, timeIn } from "../../imagery/source.ts"
 
 /** The parts of a COCO file that are read; https://cocodataset.org/#format-data */
@@ -18,11 +20,15 @@ const Coco = Schema.Struct({
     id: Schema.Finite,
     image_id: Schema.Finite,
     category_id: Schema.Finite,
-    bbox: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite, Schema.Finite])
+    bbox: Schema.optionalKey(Schema.Union([Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite, Schema.Finite]), Schema.Tuple([])])),
+    segmentation: Schema.optionalKey(Schema.Unknown)
   })),
   categories: Schema.optionalKey(Schema.Array(Schema.Struct({ id: Schema.Finite, name: Schema.NonEmptyString })))
 })
 type Image = (typeof Coco.Type)["images"][number]
+type Annotation = (typeof Coco.Type)["annotations"][number]
+
+const isPolygons = Schema.is(Schema.Array(Schema.Array(Schema.Finite)))
 
 const With = Schema.Struct({
   annotations: Schema.NonEmptyString.annotate({ description: "the COCO file, relative to the data root" }),
@@ -33,6 +39,15 @@ const With = Schema.Struct({
 })
 
 const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
+
+/** The box of an annotation: `bbox` [x, y, width, height], or the bounds of its polygons [x0, y0, x1, y1, ...] where that is absent or empty. */
+const boxOf = ({ bbox, segmentation }: Annotation): Box | undefined => {
+  if (bbox !== undefined && bbox.length === 4) return [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]]
+  if (!isPolygons(segmentation) || segmentation.length === 0 || segmentation.some(({ length }) => length < 6 || length % 2 === 1)) return undefined
+  const at = (parity: number) => segmentation.flatMap((polygon) => polygon.filter((_, i) => i % 2 === parity))
+  const edge = (pick: (a: number, b: number) => number, parity: number) => at(parity).reduce((a, b) => pick(a, b))
+  return [edge(Math.min, 0), edge(Math.min, 1), edge(Math.max, 0), edge(Math.max, 1)]
+}
 
 /** Whether a name has a band in it as a word of its own: "..._L2A_B02_(Raw).tiff". */
 const hasBand = (name: string, band: string): boolean => stemOf(name).split(/[_.\-() ]+/).includes(band)
@@ -68,6 +83,8 @@ const find = Effect.fnUntraced(function*(folder: string, folders: ReadonlyArray<
  *
  * Samples are crops (`crop`), tiles (`tiles`), or whole images. `label` is the category; `location` the scene, so that a split by location
  * keeps it together; `time` the date in the name of the file, or in `date_captured`; `lat` and `lon` come from georeferenced files.
+ * The box of an annotation without `bbox` is that of its polygons.
+ *
  * With `bands`, a scene may also be a folder of one file a band, and the bands of a multi-band file get these names.
  */
 export default Stage.make({
@@ -80,26 +97,23 @@ export default Stage.make({
   run: Effect.fn("ingest/coco")(function*(_, parameters) {
     const { annotations: path, bands, missing, onError } = parameters
     const files = yield* Stage.Files
-    const bytes = yield* files.read(path)
-    const json = yield* Effect.try({
-      try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
-      catch: (cause) => new Stage.StageError({ message: `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}` })
-    })
-    const coco = yield* Effect.mapError(Schema.decodeUnknownEffect(Coco)(json), (issue) => new Stage.StageError({ message: `${path} is not a COCO file: ${issue.message}` }))
+    const coco = yield* Effect.mapError(Schema.decodeUnknownEffect(Coco)(yield* json(path)), (issue) => new Stage.StageError({ message: `${path} is not a COCO file: ${issue.message}` }))
 
     const names = new Map(coco.categories?.map(({ id, name }) => [id, name]))
     const thingsOf = new Map<number, Array<Thing>>(coco.images.map(({ id }) => [id, []]))
     let strangers = 0
-    for (const { bbox: [x, y, width, height], category_id, id, image_id } of coco.annotations) {
+    for (const annotation of coco.annotations) {
+      const { category_id, id, image_id } = annotation, box = boxOf(annotation)
       const label = names.get(category_id) ?? (names.size === 0 ? `category-${category_id}` : undefined)
       if (label === undefined) return yield* fail(`annotation ${id} of ${path} has category ${category_id}, which is not listed; there are ${[...names.keys()].join(", ")}`)
+      if (box === undefined) return yield* fail(`annotation ${id} of ${path} has neither a bbox nor polygons; masks of run lengths (RLE) are not read: add their bbox`)
       const things = thingsOf.get(image_id)
       if (things === undefined) strangers++
-      else things.push({ name: String(id).padStart(6, "0"), label, box: [x, y, x + width, y + height] })
+      else things.push({ name: String(id).padStart(6, "0"), label, box })
     }
     if (strangers > 0) yield* Stage.notice(`annotations of images that ${path} does not list: ${strangers} of ${coco.annotations.length}`)
 
-    const folder = parameters.images ?? path.slice(0, Math.max(0, path.lastIndexOf("/")))
+    const folder = parameters.images ?? folderOf(path)
     const folders = (yield* files.list(folder === "" ? "." : folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
     const found = yield* Effect.forEach(coco.images, (image) => Effect.map(find(folder, folders, image, bands), (at) => ({ at, image })))
     const lost = found.flatMap(({ at, image }) => at === undefined ? [image] : [])

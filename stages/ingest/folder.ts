@@ -2,15 +2,23 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
-import { filesBelow, isImage, openAll, openSource, parameters as reading, timeIn } from "../../imagery/source.ts"
+import { dateReader, dating } from "../../imagery/dates.ts"
+import { eurosat } from "../../imagery/sentinel.ts"
+import { filesBelow, isImage, openAll, openSource, parameters as reading } from "../../imagery/source.ts"
 
 const With = Schema.Struct({
   images: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "folder that holds one folder a class" }), "."),
-  ...reading
+  ...dating,
+  ...reading,
+  bands: Schema.optionalKey(
+    Schema.Union([Schema.NonEmptyArray(Schema.NonEmptyString), Schema.Literal("eurosat")])
+      .annotate({ description: "names of the bands in the order of the file ([B04, B03, B02]); eurosat: the 13 of its TIFFs, B8A last; without, a picture's bands are R, G and B" })
+  )
 })
 
 /**
- * Reads images whose folder is their class, as EuroSAT's: `AnnualCrop/AnnualCrop_1.tif`.
+ * Reads images whose folder is their class, as EuroSAT's (Helber et al. 2019, arXiv 1709.00029): `AnnualCrop/AnnualCrop_1.tif`, 13 bands
+ * (`bands: eurosat` names them), or `.jpg`, in colour.
  *
  * Images in folders deeper down belong to the class above; the sample's id is its path below `images`. `time` is the date in the path,
  * if there is one; `lat` and `lon` come from georeferenced files.
@@ -19,6 +27,7 @@ export default Stage.make({
   name: "ingest/folder",
   version: 1,
   summary: "images whose folder is their class (EuroSAT)",
+  paper: "EuroSAT (arXiv 1709.00029)",
   with: With,
   needs: {},
   gives: { samples: Samples },
@@ -35,15 +44,22 @@ export default Stage.make({
     const others = all.length - images.length - loose.length
     if (others > 0) yield* Stage.notice(`files that are no images, left out: ${others}`)
 
-    const rows = yield* openAll(images, parameters.onError, ({ id, path }) =>
-      Effect.map(openSource([path], parameters), (source) => ({
+    const { bands, date, onError } = parameters
+    const names = bands === "eurosat" ? eurosat : bands
+    const timeOf = dateReader(date)
+    const rows = yield* openAll(images, onError, ({ id, path }) =>
+      Effect.map(openSource([path], names === undefined ? { onError } : { bands: names, onError }), (source) => ({
         id,
         from: path,
         assets: source.assets,
         label: id.slice(0, id.indexOf("/")),
         ...source.locate(source.width / 2, source.height / 2),
-        time: timeIn(id)
+        time: timeOf(id)
       })))
+    const dateless = rows.filter(({ time }) => Number.isNaN(time))
+    if (dateless.length > 0 && (date !== undefined || dateless.length < rows.length)) {
+      yield* Stage.notice(`images without a date in their path: ${dateless.length} of ${rows.length} (${dateless[0]!.id} first)`)
+    }
     return { samples: yield* collect(rows) }
   })
 })

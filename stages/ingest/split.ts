@@ -1,10 +1,19 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Annotations, type Random, Samples, Split, Stage, stream } from "outcrop"
-import { dealFolds, dealGroups, drawFraction, encode } from "../../math/strata.ts"
+import { Annotations, Samples, Split, Stage, stream } from "outcrop"
+import { dayOf } from "../../math/calendar.ts"
+import { first } from "../../math/fraction.ts"
+import { leakNotice, leakOf } from "../../math/leak.ts"
+import { byTime, contradiction, divide, type Part, parts } from "../../math/partition.ts"
+import { countOf, encode } from "../../math/strata.ts"
 
 const Fraction = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
 const Groups = Schema.Struct({ groups: Schema.NonEmptyArray(Schema.String) })
+const Day = Schema.String.check(Schema.makeFilter((text) => !Number.isNaN(dayOf(text)) || `"${text}" is no day; write it as 2022-06-01`))
+const Times = Schema.Union([
+  Schema.Struct({ from: Day }),
+  Schema.Struct({ months: Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 12 }))) })
+])
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const File = Schema.NonEmptyString
 
@@ -16,12 +25,15 @@ const With = Schema.Struct({
     []
   ),
   test: Stage.withDefault(
-    Schema.Union([Fraction, Groups, Schema.Literal("fold")]).annotate({
-      description: "a fraction of the samples; { groups: [names] }; or `fold`: fold number `fold` is the test set, each group in turn where `folds` is not given"
+    Schema.Union([Fraction, Groups, Times, Schema.Literal("fold")]).annotate({
+      description:
+        "a fraction of the samples; { groups: [names] }; { from: 2022-06-01 }: taken on that day (UTC) or later; { months: [12, 1, 2] }: in these months of any year; or `fold`: fold number `fold` is the test set, each group in turn where `folds` is not given"
     }),
     0.2
   ),
-  val: Schema.optionalKey(Schema.Union([Fraction, Groups]).annotate({ description: "validation set, drawn from what is not test: a fraction of it, or { groups: [names] }" })),
+  val: Schema.optionalKey(
+    Schema.Union([Fraction, Groups, Times]).annotate({ description: "validation set, drawn from what is not test: a fraction of it, { groups: [names] }, { from: day } or { months: [numbers] }" })
+  ),
   folds: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(1)).annotate({ description: "deal into this many folds; fold number `fold` is the validation set, the others train" })),
   fold: Schema.optionalKey(Count.annotate({ description: "which fold, from 0" })),
   group: Schema.optionalKey(Schema.Literals(["location", "h3"]).annotate({ description: "samples of one location, or of one H3 cell, stay together" })),
@@ -40,11 +52,14 @@ const With = Schema.Struct({
       Schema.Struct({ train: Schema.optionalKey(File), val: Schema.optionalKey(File), test: Schema.optionalKey(File) })
     ]).annotate({ description: "take the split from a CSV with a column of ids and one of splits; or from a list of ids for each split, one a line" })
   ),
+  fraction: Schema.optionalKey(
+    Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true })).annotate({
+      description: "keep this share of the training samples, stratified by `by`, and leave the others unused; with one seed the smaller share is part of the larger"
+    })
+  ),
   seed: Stage.Seed
 })
 type Parameters = typeof With.Type
-type Part = "train" | "val" | "test" | "unused"
-const parts: ReadonlyArray<Part> = ["train", "val", "test", "unused"]
 
 const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
 const few = (names: ReadonlyArray<string>): string => names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "")
@@ -78,14 +93,21 @@ const listed = Effect.fnUntraced(function*(given: NonNullable<Parameters["given"
   })
 })
 
-/** The sample an entry of a list means: the one of that id, or the only one whose id ends in "/" and that name. */
+const nameOf = (id: string): string => id.slice(id.lastIndexOf("/") + 1)
+const bare = (id: string): string => id.replace(/\.[A-Za-z]\w{1,4}$/, "")
+
+/**
+ * The sample an entry of a list means: the one of that id, or the only one whose id ends in "/" and that name, or else the only one that has
+ * that id or name with another extension, or with one (EuroSAT's lists name the JPEG files, also for those who have the TIFFs).
+ */
 const asGiven = Effect.fnUntraced(function*(ids: ReadonlyArray<string>, given: NonNullable<Parameters["given"]>) {
   const rows = new Map(ids.map((id, row) => [id, row]))
-  const byName = Map.groupBy(ids.keys(), (row) => ids[row]!.slice(ids[row]!.lastIndexOf("/") + 1))
+  const byName = Map.groupBy(ids.keys(), (row) => nameOf(ids[row]!))
+  const byBareName = Map.groupBy(ids.flatMap((id, row) => [...new Set([bare(id), bare(nameOf(id))])].map((name) => ({ name, row }))), ({ name }) => name)
   const found = new Map<number, Part>()
   const strangers: Array<string> = []
   for (const [id, part] of yield* listed(given)) {
-    const named = byName.get(id) ?? []
+    const named = byName.get(id) ?? byBareName.get(bare(id))?.map(({ row }) => row) ?? []
     if (!rows.has(id) && named.length > 1) return yield* fail(`"${id}" of the given split is the name of ${named.length} samples (${few(named.map((row) => ids[row]!))}); list whole ids`)
     const row = rows.get(id) ?? named[0]
     if (row === undefined) strangers.push(id)
@@ -98,92 +120,36 @@ const asGiven = Effect.fnUntraced(function*(ids: ReadonlyArray<string>, given: N
   return { split: ids.map((_, row): Part => found.get(row) ?? "unused"), asked: [...new Set(found.values())] }
 })
 
-// ---- drawn ----------------------------------------------------------------------------------------------------------------------
+// ---- strata, buffer, fraction, leak ---------------------------------------------------------------------------------------------
 
-interface Rows {
-  /** Stratum of each row. */
-  readonly classes: Int32Array
-  /** Group of each row; undefined: every row is its own. */
-  readonly groups: Int32Array | undefined
-  /** Names of the groups. */
-  readonly names: ReadonlyArray<string>
+const needs = {
+  samples: Stage.needs(Samples, "label", "labels", "location", "lat", "lon", "time"),
+  annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), annotated), (parameters: Parameters) => annotated(parameters).length > 0)
 }
+type Inputs = Stage.Inputs<typeof needs>
 
-/** Draws a part of the rows that are still free; the mask covers all rows. */
-const drawPart = (rows: Rows, free: ReadonlyArray<number>, part: number | { readonly groups: ReadonlyArray<string> }, random: Random): Uint8Array => {
-  const mask = new Uint8Array(rows.classes.length)
-  if (typeof part !== "number") {
-    const ids = new Set(part.groups.map((name) => rows.names.indexOf(name)))
-    for (const row of free) mask[row] = ids.has(rows.groups![row]!) ? 1 : 0
-    return mask
+/** What each column of `by` says of a row: no class, one, or several (`labels`). */
+const columnsOf = Effect.fnUntraced(function*({ annotations, samples }: Inputs, by: ReadonlyArray<string>) {
+  const rowOf = new Map(annotations?.sample_id.map((id, row) => [id, row]))
+  const one = (name: string | null | undefined) => name === null || name === undefined ? [] : [name]
+  const columns: Array<(row: number) => ReadonlyArray<string>> = []
+  for (const name of by) {
+    const open = annotations?.open[name]
+    if (name === "label") columns.push((row) => one(samples.label[row]))
+    else if (name === "location") columns.push((row) => one(samples.location[row]))
+    else if (name === "labels") columns.push((row) => samples.labels[row]!.toSorted())
+    else if (annotations === undefined) return yield* fail(`to stratify by "${name}", bind \`annotations\` to the stage that gives it; samples have ${ownColumns.join(", ")}`)
+    else if (!(open instanceof Int32Array)) return yield* fail(`"${name}" is not a column of class ids; only such columns make strata`)
+    else {
+      columns.push((row) => {
+        const id = open[rowOf.get(samples.sample_id[row]!) ?? -1] ?? -1
+        return id < 0 ? [] : [String(id)]
+      })
+    }
   }
-  if (part === 0) return mask
-  const classes = encode(free.map((row) => String(rows.classes[row]))).ids
-  if (rows.groups === undefined) {
-    drawFraction(classes, part, random).forEach((drawn, i) => mask[free[i]!] = drawn)
-  } else {
-    const groups = encode(free.map((row) => String(rows.groups![row]))).ids
-    dealGroups(classes, groups, [part, 1 - part], random).forEach((to, i) => mask[free[i]!] = to === 0 ? 1 : 0)
-  }
-  return mask
-}
-
-/** Fold of each of the free rows. */
-const foldsOf = (rows: Rows, free: ReadonlyArray<number>, folds: number, random: Random): Int32Array => {
-  const classes = encode(free.map((row) => String(rows.classes[row]))).ids
-  if (rows.groups === undefined) return dealFolds(classes, folds, random)
-  const groups = encode(free.map((row) => String(rows.groups![row]))).ids
-  return dealGroups(classes, groups, Array.from({ length: folds }, () => 1 / folds), random)
-}
-
-/** What contradicts itself in the parameters. */
-const contradiction = ({ buffer, fold, folds, group, test, val }: Parameters, names: ReadonlyArray<string>): string | undefined => {
-  for (const part of [test, val]) {
-    if (typeof part !== "object") continue
-    if (group === undefined) return `groups are named for a part, but not what a group is: add \`group: location\``
-    const unknown = part.groups.find((name) => !names.includes(name))
-    if (unknown !== undefined) return `there is no group "${unknown}"; there are ${names.toSorted().join(", ")}`
-  }
-  if (test === "fold") {
-    if (folds === undefined && group === undefined) return "`test: fold` needs `folds`, or a `group` to leave out one at a time"
-    if (fold === undefined) return "`test: fold` needs `fold`: which fold, or group, is the test set"
-    const last = (folds ?? names.length) - 1
-    if (fold > last) return `fold ${fold} is beyond the last: ${folds === undefined ? `there are ${names.length} groups` : `there are ${folds} folds`}, numbered from 0 to ${last}`
-  } else if (folds !== undefined) {
-    if (val !== undefined) return "`folds` and `val` both say what the validation set is; give one of them"
-    if (fold === undefined) return "`folds` needs `fold`: which of them is the validation set"
-    if (fold >= folds) return `fold ${fold} is beyond the last: there are ${folds} folds, numbered from 0 to ${folds - 1}`
-  } else if (fold !== undefined) return "`fold` needs `folds`, or `test: fold`"
-  if (buffer > 0 && group !== "h3") return "`buffer` counts rings of H3 cells: it needs `group: h3`"
-  return undefined
-}
-
-/** The split by the parameters; rows are in the order of the table, which is that of the ids. */
-const drawn = Effect.fnUntraced(function*(rows: Rows, parameters: Parameters) {
-  const wrong = contradiction(parameters, rows.names)
-  if (wrong !== undefined) return yield* fail(wrong)
-  const { fold = 0, folds, seed, test, val } = parameters
-  const split = Array.from(rows.classes, (): Part => "train")
-  const free = () => split.flatMap((part, row) => part === "train" ? [row] : [])
-  const assign = (mask: ArrayLike<number>, part: Part) => {
-    for (let row = 0; row < split.length; row++) if (mask[row] === 1) split[row] = part
-  }
-  const assignFold = (part: Part) => {
-    const left = free()
-    foldsOf(rows, left, folds ?? 0, stream(seed, "folds")).forEach((of, i) => {
-      if (of === fold) split[left[i]!] = part
-    })
-  }
-  if (test !== "fold") assign(drawPart(rows, free(), test, stream(seed, "test")), "test")
-  else if (folds !== undefined) assignFold("test")
-  else assign(drawPart(rows, free(), { groups: [rows.names.toSorted()[fold]!] }, stream(seed, "test")), "test")
-  if (val !== undefined) assign(drawPart(rows, free(), val, stream(seed, "val")), "val")
-  else if (test !== "fold" && folds !== undefined) assignFold("val")
-  const asked: ReadonlyArray<Part> = ["train", ...(val !== undefined && val !== 0 || (test !== "fold" && folds !== undefined) ? ["val" as const] : []), ...(test === 0 ? [] : ["test" as const])]
-  return { split, asked }
+  return columns
 })
-
-// ---- strata and groups ----------------------------------------------------------------------------------------------------------
+type ClassColumns = Effect.Success<ReturnType<typeof columnsOf>>
 
 /** Leaves the samples near test cells unused. */
 const leaveBuffer = Effect.fnUntraced(function*(split: Array<Part>, cells: ReadonlyArray<string>, rings: number) {
@@ -199,6 +165,40 @@ const leaveBuffer = Effect.fnUntraced(function*(split: Array<Part>, cells: Reado
 })
 
 /**
+ * Keeps a share of the training samples and leaves the others unused. Each has a rank of its own, drawn by seed and id, so that what one
+ * share keeps a larger one keeps too. Several labels of a sample are classes each, not a combination.
+ */
+const keepFraction = Effect.fnUntraced(function*(split: Array<Part>, ids: ReadonlyArray<string>, columns: ClassColumns, fraction: number, seed: number) {
+  const train = split.flatMap((part, row) => part === "train" ? [row] : [])
+  const names = train.map((row) =>
+    columns.reduce<ReadonlyArray<string>>((all, column) => {
+      const own = new Set(column(row))
+      return all.flatMap((name) => own.size === 0 ? [`${name} / (none)`] : [...own].map((more) => `${name} / ${more}`))
+    }, [""])
+  )
+  const { ids: flat, names: classNames } = encode(names.flat())
+  let at = 0
+  const sets = names.map((own) => own.map(() => flat[at++]!))
+  const ranks = Float64Array.from(train, (row) => stream(seed, "fraction", ids[row]!).uniform())
+  const kept = first(sets, ranks, countOf(fraction, train.length))
+  for (const row of train) split[row] = "unused"
+  for (const i of kept) split[train[i]!] = "train"
+  const met = new Set(kept.flatMap((i) => sets[i]!))
+  const without = classNames.filter((_, id) => !met.has(id)).map((name) => name.slice(3))
+  yield* Stage.notice(
+    `training samples that the label fraction keeps: ${kept.length} of ${train.length}, the others are unused` +
+      (without.length > 0 ? `; classes of which it keeps none: ${without.length} of ${classNames.length} (${few(without)})` : "")
+  )
+})
+
+/** Says how many test samples lie near a training sample. */
+const sayLeak = Effect.fnUntraced(function*(samples: Inputs["samples"], split: ReadonlyArray<Part>) {
+  if (!split.includes("test")) return
+  const text = leakNotice(leakOf(samples, split, 1000), "1 km")
+  if (text !== undefined) yield* Stage.notice(text)
+})
+
+/**
  * Which samples train, validate and test: drawn by a seed, or as given.
  *
  * Drawn: `test` first, then either `folds` (fold `fold` validates) or `val` from the rest. Class counts are those of scikit-learn:
@@ -210,71 +210,70 @@ const leaveBuffer = Effect.fnUntraced(function*(split: Array<Part>, cells: Reado
  * `buffer` leaves cells around test cells unused, because neighbours leak: a random split inflates scores. Rings of cells, not metres,
  * so that membership follows from the cell alone.
  *
+ * By time (`from` a day on, or in `months`: a shift of season) samples without a time are unused. Times are UTC.
+ *
+ * `fraction` keeps a share of the training samples, also of a given split, and leaves validation and test whole: the nested, stratified label
+ * fractions of SoftCon's pipeline (see `math/fraction.ts`; which samples a published fraction holds is not known to us). A split that is
+ * given, or whose test set is drawn at random, says how many test samples lie within 1 km of a training sample or in the same place.
+ *
  * A part that was asked for and comes out empty is an error.
  */
 export default Stage.make({
   name: "ingest/split",
   version: 1,
-  summary: "train, val and test: stratified, in folds, by group, by H3 cell with a buffer, or as given",
+  summary: "train, val and test: stratified, in folds, by group, by H3 cell with a buffer, by time, or as given; and label fractions",
   with: With,
-  needs: {
-    samples: Stage.needs(Samples, "label", "labels", "location", "lat", "lon"),
-    annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), annotated), (parameters: Parameters) => annotated(parameters).length > 0)
-  },
+  needs,
   gives: { split: Split },
-  run: Effect.fn("ingest/split")(function*({ samples, annotations }, parameters) {
+  run: Effect.fn("ingest/split")(function*({ annotations, samples }, parameters) {
+    const { buffer, fraction, given, group, seed, test } = parameters
     const ids = samples.sample_id
     if (ids.length === 0) return yield* fail("there are no samples to split")
-    const finish = Effect.fnUntraced(function*({ asked, split }: { readonly split: ReadonlyArray<Part>; readonly asked: ReadonlyArray<Part> }) {
+    const finish = Effect.fnUntraced(function*({ asked, split }: { readonly split: Array<Part>; readonly asked: ReadonlyArray<Part> }, random: boolean) {
+      if (fraction !== undefined && fraction < 1) yield* keepFraction(split, ids, yield* columnsOf({ annotations, samples }, parameters.by), fraction, seed)
       const empty = asked.find((part) => !split.includes(part)) ?? (split.includes("train") ? undefined : "train")
       if (empty !== undefined) {
         const counts = parts.map((part) => `${part} ${split.filter((name) => name === part).length}`).join(", ")
-        return yield* fail(`the ${empty} set is empty (${counts}): ask for other fractions, folds or groups`)
+        return yield* fail(`the ${empty} set is empty (${counts}): ask for other fractions, folds, groups or dates`)
       }
+      if (random) yield* sayLeak(samples, split)
       return { split: { sample_id: ids, split } }
     })
-    if (parameters.given !== undefined) return yield* finish(yield* asGiven(ids, parameters.given))
+    if (given !== undefined) return yield* finish(yield* asGiven(ids, given), true)
 
-    const rowOf = new Map(annotations?.sample_id.map((id, row) => [id, row]))
-    const columns: Array<(row: number) => string | undefined> = []
-    for (const name of parameters.by) {
-      const open = annotations?.open[name]
-      if (name === "label") columns.push((row) => samples.label[row] ?? undefined)
-      else if (name === "location") columns.push((row) => samples.location[row] ?? undefined)
-      else if (name === "labels") columns.push((row) => samples.labels[row]!.length === 0 ? undefined : samples.labels[row]!.toSorted().join("+"))
-      else if (annotations === undefined) return yield* fail(`to stratify by "${name}", bind \`annotations\` to the stage that gives it; samples have ${ownColumns.join(", ")}`)
-      else if (!(open instanceof Int32Array)) return yield* fail(`"${name}" is not a column of class ids; only such columns make strata`)
-      else {
-        columns.push((row) => {
-          const id = open[rowOf.get(ids[row]!) ?? -1] ?? -1
-          return id < 0 ? undefined : String(id)
-        })
-      }
-    }
-    const strata = ids.map((_, row) => columns.map((column) => column(row) ?? "(none)").join(" / "))
-    const without = ids.filter((_, row) => columns.some((column) => column(row) === undefined))
+    const columns = yield* columnsOf({ annotations, samples }, parameters.by)
+    const strata = ids.map((_, row) => columns.map((column) => column(row)).map((names) => names.length === 0 ? "(none)" : names.join("+")).join(" / "))
+    const without = ids.filter((_, row) => columns.some((column) => column(row).length === 0))
     if (without.length > 0) yield* Stage.notice(`samples without ${parameters.by.join(" or ")} are strata of their own: ${without.length} (${few(without)})`)
     const { ids: classes, names: classNames } = encode(strata)
 
     const cells: Array<string> = []
-    if (parameters.group === "h3") {
+    if (group === "h3") {
       const { latLngToCell } = yield* Effect.promise(() => import("h3-js"))
       const lost = ids.filter((_, row) => !Number.isFinite(samples.lat[row]) || !Number.isFinite(samples.lon[row]))
       if (lost.length > 0) return yield* fail(`\`group: h3\` needs coordinates; samples without: ${lost.length} of ${ids.length} (${few(lost)})`)
       for (let row = 0; row < ids.length; row++) cells.push(latLngToCell(samples.lat[row]!, samples.lon[row]!, parameters.resolution))
-    } else if (parameters.group === "location") {
+    } else if (group === "location") {
       const lost = ids.filter((_, row) => samples.location[row] === null)
       if (lost.length > 0) return yield* fail(`\`group: location\` needs locations; samples without: ${lost.length} of ${ids.length} (${few(lost)})`)
       for (const name of samples.location) cells.push(name ?? "")
     }
     const groups = encode(cells)
 
-    const result = yield* drawn({ classes, groups: parameters.group === undefined ? undefined : groups.ids, names: groups.names }, parameters)
-    if (parameters.buffer > 0) yield* leaveBuffer(result.split, cells, parameters.buffer)
+    const wrong = contradiction(parameters, groups.names)
+    if (wrong !== undefined) return yield* fail(wrong)
+    if (buffer > 0 && group !== "h3") return yield* fail("`buffer` counts rings of H3 cells: it needs `group: h3`")
+    if (byTime(parameters)) {
+      const timeless = ids.filter((_, row) => Number.isNaN(samples.time[row]))
+      if (timeless.length === ids.length) return yield* fail("a division by time needs times, and no sample has one; a reader takes them from a column or from file names")
+      if (timeless.length > 0) yield* Stage.notice(`samples without a time, left unused: ${timeless.length} of ${ids.length} (${few(timeless)})`)
+    }
+    const result = divide({ classes, groups: group === undefined ? undefined : groups.ids, names: groups.names, time: samples.time }, parameters)
+    if (buffer > 0) yield* leaveBuffer(result.split, cells, buffer)
     const wanted = parameters.folds ?? result.asked.length
     const free = new Map(classNames.map((name) => [name, 0]))
     strata.forEach((name, row) => {
-      if (parameters.folds === undefined || parameters.test === "fold" || result.split[row] !== "test") free.set(name, free.get(name)! + 1)
+      if (parameters.folds === undefined || test === "fold" || result.split[row] !== "test") free.set(name, free.get(name)! + 1)
     })
     const small = [...free].filter(([, count]) => count < wanted)
     if (small.length > 0 && parameters.by.length > 0) {
@@ -283,6 +282,6 @@ export default Stage.make({
           `(${few(small.map(([name, count]) => `${name} has ${count}`))})`
       )
     }
-    return yield* finish(result)
+    return yield* finish(result, group === undefined && !(typeof test === "object"))
   })
 })

@@ -11,6 +11,7 @@ export default Train.make({
   name: "train/classification",
   version: 1,
   summary: "cross-entropy of one column of classes: the supervised reference",
+  defaults: { standardize: true },
   with: { task: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "annotation column of class ids" }), "class") },
   annotations: ({ task }) => [task],
   layers: ({ task }, { classes, out }) => ({ "class.weight": [out, classes(task)], "class.bias": [classes(task)] }),

@@ -17,16 +17,17 @@ const Views = Schema.NonEmptyArray(Schema.NonEmptyString)
  * temperature 0.02, momentum 0.999, SGD at 0.03 with momentum 0.9 and decay 1e-4, cosine schedule, batch 256, the head's first layers as wide
  * as the embedding (`hidden: [2048]` for ResNet-50), 128 out, the pretext's layer on the projection before it is put on the sphere.
  *
- * Ours: `queue` is 1024 by default, where the paper's 65536 is for 363,000 images; on fewer samples than the queue is long their own old keys
- * would be among their negatives. The head is Glorot-uniform, one linear layer unless `hidden` says more, and trained on frozen embeddings, where
- * the paper trains the backbone. A sample without a place takes no part in the pretext.
+ * Ours: `queue` is 1024 by default, where the paper's 65536 is for 363,000 images; on fewer samples than the queue is long their own old
+ * keys would be among their negatives. Embeddings are standardised first (`standardize`): frozen features are often of very different size.
+ * The head is Glorot-uniform, one linear layer unless `hidden` says more, and trained on frozen embeddings, where the paper trains the
+ * backbone. A sample without a place takes no part in the pretext.
  */
 export default Train.make({
   name: "train/momentum-contrastive",
   version: 1,
   summary: "MoCo with a queue, positives from other dates, and a geo-location head",
   paper: "Geography-aware SSL (arXiv 2011.09980), MoCo v2 (arXiv 2003.04297)",
-  defaults: { out: 128, optimizer: "sgd", rate: 0.03, decay: 1e-4, schedule: "cosine", batch: 256 },
+  defaults: { out: 128, optimizer: "sgd", rate: 0.03, decay: 1e-4, schedule: "cosine", batch: 256, standardize: true },
   with: {
     alpha: weight("weight of the contrast; 0: the pretext alone", 1),
     beta: weight("weight of the geo-location pretext (paper: 1); 0: none", 0),

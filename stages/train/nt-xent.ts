@@ -13,6 +13,7 @@ export default Train.make({
   version: 1,
   summary: "contrast of two views within a batch, no labels",
   paper: "SimCLR (arXiv 2002.05709)",
+  defaults: { standardize: true },
   with: {
     temperature: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "cosines are divided by it" }), 0.5),
     positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),

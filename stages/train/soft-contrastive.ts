@@ -26,6 +26,7 @@ export default Train.make({
   version: 1,
   summary: "InfoNCE and soft targets: the cosine of multi-hot labels says how near two samples are to be",
   paper: "SoftCon (arXiv 2405.20462)",
+  defaults: { standardize: true },
   with: {
     soft: Stage.withDefault(Schema.Literals(["ce", "bce", "none"]).annotate({ description: "the soft term: cross-entropy over a row, binary cross-entropy over pairs, or none (InfoNCE alone)" }), "ce"),
     labels: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "annotation column of target vectors (mine/soft-labels gives labels)" }), "labels"),

@@ -12,6 +12,7 @@ export default Train.make({
   version: 1,
   summary: "supervised contrastive loss on one column of classes",
   paper: "SupCon (arXiv 2004.11362)",
+  defaults: { standardize: true },
   with: {
     task: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "annotation column of class ids" }), "class"),
     temperature: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "cosines are divided by it" }), 0.1)

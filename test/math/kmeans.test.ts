@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { kmeans, lloyd, nearest } from "../../math/kmeans.ts"
 import type { Matrix } from "../../math/matrix.ts"
 import { stream } from "../../math/random.ts"
+import { chordOf, greatCircle, placeOf, unitVectors } from "../../math/sphere.ts"
 import { matrix, oracle, type Rows } from "./oracle.ts"
 
 interface Case {
@@ -101,5 +102,33 @@ describe("kmeans", () => {
   it("makes one cluster a row where there are as many, and none where there are fewer rows", () => {
     expect(kmeans(matrix([[3], [1], [2]]), 3, 1, stream(0, "start")).labels).toEqual(Int32Array.of(2, 0, 1))
     expect(() => kmeans(matrix([[3], [1]]), 3, 1, stream(0, "start"))).toThrow("2 rows make no 3 clusters")
+  })
+})
+
+describe("spherical k-means", () => {
+  it("brings centres back to the sphere: two places on a parallel have their centre between them, along the ground", () => {
+    const x = { rows: 4, columns: 3, values: unitVectors([60, 60, -20, -20], [179, -179, 40, 44]) }
+    const { centres, inertia } = lloyd(x, { rows: 2, columns: 3, values: Float64Array.from([...x.values.subarray(0, 3), ...x.values.subarray(6, 9)]) }, undefined, "sphere")
+    const places = [0, 3].map((at) => placeOf(centres.values[at]!, centres.values[at + 1]!, centres.values[at + 2]!))
+    // The middle of a great circle lies further from the equator than its ends: tan of its latitude is tan(ends) / cos(half the way in longitude).
+    const middle = (lat: number, half: number) => Math.atan(Math.tan(lat * Math.PI / 180) / Math.cos(half * Math.PI / 180)) * 180 / Math.PI
+    expect(places[0]!.lat).toBeCloseTo(middle(60, 1), 9)
+    expect(Math.abs(places[0]!.lon)).toBeCloseTo(180, 9)
+    expect(places[1]!.lat).toBeCloseTo(middle(-20, 2), 9)
+    expect(places[1]!.lon).toBeCloseTo(42, 9)
+    const squared = (lat: number, lon: number, half: number) => chordOf(greatCircle(lat, lon, middle(lat, half), lon + half)) ** 2
+    expect(inertia).toBeCloseTo(2 * squared(60, 0, 1) + 2 * squared(-20, 0, 2), 12)
+  })
+  it("takes the first of rows that cancel out", () => {
+    const { centres } = lloyd(matrix([[1, 0, 0], [-1, 0, 0]]), matrix([[0, 0, 1]]), undefined, "sphere")
+    expect([...centres.values]).toEqual([1, 0, 0])
+  })
+  it("does not get worse from one iteration to the next", () => {
+    const random = stream(0, "globe"), n = 300
+    const x = { rows: n, columns: 3, values: unitVectors(Float64Array.from({ length: n }, () => Math.asin(2 * random.uniform() - 1) * 180 / Math.PI), Float64Array.from({ length: n }, () => 360 * random.uniform())) }
+    const start = { rows: 9, columns: 3, values: Float64Array.from(x.values.subarray(0, 27)) }
+    const inertias = Array.from({ length: 12 }, (_, most) => lloyd(x, start, most + 1, "sphere").inertia)
+    for (const [i, inertia] of inertias.entries()) expect(inertia).toBeLessThanOrEqual((inertias[i - 1] ?? Infinity) + 1e-12)
+    expect(inertias.at(-1)).toBeLessThan(inertias[0]!)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { mostProbable } from "../../math/classification.ts"
-import { neighboursOf, unitRows, votesOf } from "../../math/knn.ts"
+import { labelVotesOf, neighboursOf, unitRows, votesOf } from "../../math/knn.ts"
 import { stream } from "../../math/random.ts"
 import { matrix, oracle, type Rows } from "./oracle.ts"
 
@@ -45,5 +45,19 @@ describe("neighboursOf", () => {
       expect([...rows.subarray(q * 5, q * 5 + 5)]).toEqual(best)
       expect(similarities[q * 5]).toBeCloseTo(1, 5)
     }
+  })
+})
+
+describe("labelVotesOf", () => {
+  const neighbours = { k: 3, rows: Int32Array.of(0, 1, 2, 2, 1, 0), similarities: Float64Array.of(1, 0.5, 0.5, 1, 0.5, 0) }
+  const labels = [1, 1, 0, /**/ 1, 0, 0, /**/ 0, 1, 0]
+  it("is the share of the votes for each label, and a sample votes for all of its own", () => {
+    const e = Math.exp, all = labelVotesOf(neighbours, labels, 3, 3, 1), total = e(1) + 2 * e(0.5), other = e(1) + e(0.5) + 1
+    for (const [at, share] of [(e(1) + e(0.5)) / total, (e(1) + e(0.5)) / total, 0, (e(0.5) + 1) / other, (e(1) + 1) / other, 0].entries()) expect(all[at]).toBeCloseTo(share, 12)
+  })
+  it("asks the nearest k, and where each has one label it is votesOf as shares", () => {
+    expect(labelVotesOf(neighbours, labels, 3, 1, 0.07)).toEqual(Float64Array.of(1, 1, 0, 0, 1, 0))
+    const one = labelVotesOf(neighbours, [1, 0, 0, 1, 0, 1], 2, 3, 0.2), votes = votesOf(neighbours, Int32Array.of(0, 1, 1), 2, 3, 0.2)
+    for (const [at, share] of one.entries()) expect(share).toBeCloseTo(votes[at]! / (votes[at - at % 2]! + votes[at - at % 2 + 1]!), 12)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { measureClasses, measureTargets } from "../../math/measure.ts"
+import { measureClasses, measureLabels, measurePlaces, measureTargets, reaches } from "../../math/measure.ts"
 import { stream } from "../../math/random.ts"
-import { matrix } from "./oracle.ts"
+import { matrix, oracle, type Rows } from "./oracle.ts"
 
 const find = (measures: ReturnType<typeof measureClasses>, metric: string, of = "") => {
   const found = measures.find((measure) => measure.metric === metric && measure.of === of)
@@ -46,6 +46,86 @@ describe("measureClasses", () => {
     const { high, low } = find(measures, "accuracy")
     expect(high - low).toBeLessThan(0.15)
     expect(high - low).toBeGreaterThan(0.08)
+  })
+})
+
+interface MultiLabel extends Readonly<Record<"ap_micro" | "ap_macro" | "f1_micro" | "f1_macro", number>> {
+  readonly name: string
+  readonly Y: Rows
+  readonly score: Rows
+  readonly pred: Rows
+  readonly ap_per_label: ReadonlyArray<number>
+}
+const expected = oracle<{ readonly multilabel: ReadonlyArray<MultiLabel> }>("metrics")
+
+describe.skipIf(expected === undefined)("measureLabels against scikit-learn, to 1e-12 (skipped without the oracles)", () => {
+  for (const { Y, ap_macro, ap_micro, ap_per_label, f1_macro, f1_micro, name, pred, score } of expected?.multilabel ?? []) {
+    it(name, () => {
+      const classes = Y[0]!.map((_, c) => `class ${c}`), sizes = classes.map((_, c) => Y.reduce((sum, row) => sum + row[c]!, 0))
+      const measures = measureLabels(Uint8Array.from(Y.flat()), Float64Array.from(score.flat()), Uint8Array.from(pred.flat()), classes)
+      const near = (given: number, value: number) => expect(Math.abs(given - value)).toBeLessThan(1e-12)
+      near(find(measures, "map_micro").value, ap_micro)
+      near(find(measures, "f1_micro").value, f1_micro)
+      near(find(measures, "f1_macro").value, f1_macro)
+      // scikit-learn counts a class without positives as 0 and keeps it in the mean; here it has no average precision and is left out.
+      const present = sizes.filter((size) => size > 0).length
+      near(find(measures, "map_macro").value * present / classes.length, ap_macro)
+      for (const [c, of] of classes.entries()) {
+        const { n, value } = find(measures, "average_precision", of)
+        expect(n).toBe(sizes[c])
+        if (sizes[c] === 0) expect(value).toBeNaN()
+        else near(value, ap_per_label[c]!)
+      }
+      expect(find(measures, "map_micro").n).toBe(Y.length)
+    })
+  }
+})
+
+describe("measureLabels", () => {
+  it("leaves out of f1_macro what is neither true nor predicted, and counts as 0 what is there and never predicted", () => {
+    const measures = measureLabels(Uint8Array.of(1, 0, 1, 1, 0, 0), Float64Array.of(0.9, 0.1, 0, 0.8, 0.2, 0), Uint8Array.of(1, 0, 0, 1, 0, 0), ["crops", "snow", "water"])
+    expect(["crops", "snow", "water"].map((of) => find(measures, "f1", of).value)).toEqual([1, NaN, 0])
+    expect(find(measures, "f1_macro").value).toBe(0.5)
+    expect(find(measures, "map_macro").value).toBe((1 + 0.5) / 2)
+  })
+  it("is not defined where nothing is true", () => {
+    const measures = measureLabels(Uint8Array.of(0, 0), Float64Array.of(0.9, 0.1), Uint8Array.of(0, 0), ["crops"])
+    for (const { value } of measures) expect(value).toBeNaN()
+  })
+  it("has intervals over rows, not over pairs of a row and a class", () => {
+    const random = stream(0, "noise"), n = 150, classes = ["a", "b", "c"]
+    const truth = Uint8Array.from({ length: n * 3 }, () => random.uniform() < 0.4 ? 1 : 0), scores = Float64Array.from(truth, (has) => has + 1.2 * random.normal())
+    const predicted = Uint8Array.from(scores, (score) => score > 0.5 ? 1 : 0)
+    const of = (k: number) => measureLabels(
+      Uint8Array.from({ length: n * k }, (_, at) => truth[Math.floor(at / k) * 3]!), Float64Array.from({ length: n * k }, (_, at) => scores[Math.floor(at / k) * 3]!),
+      Uint8Array.from({ length: n * k }, (_, at) => predicted[Math.floor(at / k) * 3]!), classes.slice(0, k), { replicates: 400, random: stream(0, "draws") }
+    )
+    for (const { high, low, value } of measureLabels(truth, scores, predicted, classes, { replicates: 400, random: stream(0, "draws") })) {
+      expect(low).toBeLessThan(value)
+      expect(high).toBeGreaterThan(value)
+    }
+    // A class that stands there three times adds no knowledge: the interval is that of one.
+    const [one, three] = [find(of(1), "map_micro"), find(of(3), "map_micro")]
+    expect([three.value, three.low, three.high].map((value, i) => Math.abs(value - [one.value, one.low, one.high][i]!) < 1e-12)).toEqual([true, true, true])
+  })
+})
+
+describe("measurePlaces", () => {
+  it("has the median, the shares within reach, and the median of the baseline", () => {
+    const measures = measurePlaces(Float64Array.of(0.5, 100, 20, 900), Float64Array.of(4000, 1000, 2000, 3000))
+    expect(find(measures, "median_km")).toMatchObject({ value: 60, n: 4 })
+    expect(reaches.map((km) => find(measures, `within_${km}km`).value)).toEqual([0.25, 0.5, 0.75, 0.75, 1])
+    expect(find(measures, "baseline_median_km").value).toBe(2500)
+    expect(find(measurePlaces(Float64Array.of(3, 1, 2), new Float64Array(3)), "median_km").value).toBe(2)
+    expect(find(measurePlaces(new Float64Array(), new Float64Array()), "median_km").value).toBeNaN()
+  })
+  it("draws its intervals as medians of the rows drawn", () => {
+    const random = stream(0, "km"), distances = Float64Array.from({ length: 101 }, () => 1000 * random.uniform())
+    const { high, low, value } = find(measurePlaces(distances, distances, { replicates: 300, random: stream(0, "draws") }), "median_km")
+    expect(value).toBe(distances.toSorted()[50])
+    expect(high - low).toBeLessThan(400)
+    expect(low).toBeLessThan(value)
+    expect(high).toBeGreaterThan(value)
   })
 })
 

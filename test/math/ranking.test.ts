@@ -1,6 +1,6 @@
 import { assert, array, boolean, integer, property, tuple } from "fast-check"
 import { describe, expect, it } from "vitest"
-import { ranking, rankingMeasures } from "../../math/ranking.ts"
+import { averagePrecisions, ranking, rankingMeasures } from "../../math/ranking.ts"
 import { oracle, type Rows } from "./oracle.ts"
 
 interface Oracle {
@@ -57,6 +57,17 @@ describe("rankingMeasures", () => {
       const weighted = rankingMeasures(ranking(rows.map(([s]) => s)), rows.map(([, positive]) => positive ? 1 : 0), 1, rows.map(([, , weight]) => weight))
       const repeated = rankingMeasures(ranking(often.map(([s]) => s)), often.map(([, positive]) => positive ? 1 : 0), 1)
       return Math.abs(weighted.averagePrecision - repeated.averagePrecision) < 1e-12
+    }))
+  })
+  it("lays the order out once for average precision under many counts, several of one row too", () => {
+    assert(property(rows, (rows) => {
+      const scores = rows.map(([s]) => s), truth = rows.map(([, positive]) => Number(positive)), weights = Float64Array.from(rows, ([, , weight]) => weight)
+      const same = (a: number, b: number, positives: number) => positives === 0 ? Number.isNaN(a) : Math.abs(a - b) < 1e-12
+      const each = averagePrecisions(ranking(scores), truth), { averagePrecision } = rankingMeasures(ranking(scores), truth, 1, weights)
+      // In pairs: two neighbours are of one row, and counted alike.
+      const pairs = averagePrecisions(ranking(scores), truth, (ranked) => Math.floor(ranked / 2)), spread = weights.map((_, i) => weights[Math.floor(i / 2)]!)
+      const positivesOf = (weights: Float64Array) => truth.reduce((sum, has, i) => sum + has * weights[i]!, 0)
+      return same(each(weights), averagePrecision, positivesOf(weights)) && same(pairs(weights), rankingMeasures(ranking(scores), truth, 1, spread).averagePrecision, positivesOf(spread))
     }))
   })
 })

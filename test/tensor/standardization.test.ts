@@ -19,7 +19,7 @@ describe("training on standardised embeddings", () => {
   it("the weights given project embeddings as they are to what the trained ones make of the scaled ones", () => {
     const weight = Float32Array.from({ length: width * 3 }, () => draw.normal()), bias = Float32Array.of(0.1, 0.2, 0.3)
     const own = folded({ "layer1.weight": weight, "layer1.bias": bias }, scaling)
-    const project = (x: Float32Array, w: Float32Array, b: Float32Array, row: number, o: number) => Array.from({ length: width }, (_, i) => x[row * width + i]! * w[i * 3 + o]!).reduce((sum, value) => sum + value, b[o])
+    const project = (x: Float32Array, w: Float32Array, b: Float32Array, row: number, o: number) => Array.from({ length: width }, (_, i) => x[row * width + i]! * w[i * 3 + o]!).reduce((sum, value) => sum + value, b[o]!)
     for (let row = 0; row < rows; row++) for (let o = 0; o < 3; o++) expect(project(values, own["layer1.weight"]!, own["layer1.bias"]!, row, o)).toBeCloseTo(project(embeddings.values, weight, bias, row, o)!, 4)
   })
   it("a training is the same whatever the units of the embeddings", async () => {

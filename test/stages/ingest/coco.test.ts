@@ -58,7 +58,18 @@ describe("ingest/coco", () => {
     expect(table.label).toEqual(["deer", null])
     expect([...table.box.values.subarray(0, 4)]).toEqual([1, 2, 4, 6])
     expect([...table.time]).toEqual([Date.UTC(2020, 4, 6, 7, 8, 9), Number.NaN])
-    expect(table.window.values.every(Number.isNaN)).toBe(true)
+    // a box has its place in a window of known size; without a box the window is the whole image, unsaid
+    expect([...table.window.values]).toEqual([0, 0, 100, 80, Number.NaN, Number.NaN, Number.NaN, Number.NaN])
+  })
+
+  it("takes the bounds of polygons where an annotation has no bbox", async () => {
+    const polygons = (id: number, segmentation: unknown, more = {}) => ({ id, image_id: 1, category_id: 1, segmentation, ...more })
+    const root = await folder([image(1, "a.png")], [polygons(1, [[10, 20, 30, 22, 14, 40.5]]), polygons(2, [[50, 50, 60, 50, 60, 60], [70, 40, 80, 40, 80, 45]], { bbox: [] }), polygons(3, { counts: "abc", size: [80, 100] }, { bbox: [1, 2, 3, 4] })])
+    const { table } = await ingest(coco, root, { ...list, tiles: { size: 10, stride: 10 } })
+    expect(table.sample_id.filter((_, row) => table.label[row] === "cow")).toEqual(["a/00000-00000", "a/00030-00020", "a/00050-00060"])
+    for (const segmentation of [{ counts: "abc", size: [80, 100] }, [], [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]], undefined]) {
+      await expect(ingest(coco, await folder([image(1, "a.png")], [polygons(5, segmentation)]), list)).rejects.toThrow("annotation 5 of set/list.json has neither a bbox nor polygons")
+    }
   })
 
   it("finds a scene's bands in its folder, in the order asked for", async () => {
@@ -118,6 +129,24 @@ describe("ingest/coco", () => {
 })
 
 const shared = fileURLToPath(new URL("../../../../shared/data", import.meta.url))
+
+describe.skipIf(!existsSync(`${shared}/neon-boxes`))("ingest/coco on NEON's polygons and VHR-10's layout (skipped where shared/data is absent)", () => {
+  it("reads six trees in two georeferenced scenes", async () => {
+    const { notices, table } = await ingest(coco, `${shared}/neon-boxes`, { annotations: "coco_sample_file.json", tiles: { size: 256, stride: 256 } })
+    expect(table.rows).toBe(2 * 64)
+    expect(table.labels.flat()).toEqual(table.label.filter((label) => label === "tree"))
+    expect(table.location[0]).toBe("5b90f92da0d7280005fab355_4310")
+    expect([table.lat[0], table.lon[0]].map((degrees) => Math.round(degrees! * 10) / 10)).toEqual([14.6, 121])
+    expect(notices).toEqual([])
+  })
+
+  it("reads VHR-10's positive images, whose list names no categories", async () => {
+    const { table } = await ingest(coco, `${shared}/format-fixtures/vhr10`, { annotations: "annotations.json", images: "NWPU VHR-10 dataset/positive image set" })
+    expect(table.sample_id).toEqual(["001", "002", "003", "004", "005"])
+    expect(new Set(table.label)).toEqual(new Set(["category-1"]))
+    expect([...table.box.values.subarray(0, 4)]).toEqual([4, 4, 6, 6])
+  })
+})
 
 describe.skipIf(!existsSync(`${shared}/sen2ships`))("ingest/coco on sen2ships (skipped where shared/data/sen2ships is absent)", () => {
   const parameters = { annotations: "sen2ships/coco_annotations.json", tiles: { size: 64, stride: 64 }, bands: ["B04", "B03", "B02"], missing: "skip" }

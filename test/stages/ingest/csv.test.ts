@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { boxPlacement } from "../../../math/box-features.ts"
 import csv from "../../../stages/ingest/csv.ts"
 import { folderOf, ingest, png } from "./services.ts"
 
@@ -25,6 +26,16 @@ describe("ingest/csv", () => {
     const { table } = await ingest(csv, root, { ...columns, delimiter: "\t", box: ["x0", "y0", "x1", "y1"] })
     expect(table.sample_id).toEqual(["a.png/000001", "a.png/000002", "b.png/000003"])
     expect([...table.box.values]).toEqual([1, 2, 11, 8, 20, 2, 30, 9, Number.NaN, Number.NaN, Number.NaN, Number.NaN])
+    // a box has its place in a window; where there is none, the window stays unsaid, and with it the keys of embeddings
+    expect([...table.window.values]).toEqual([0, 0, 40, 30, 0, 0, 40, 30, Number.NaN, Number.NaN, Number.NaN, Number.NaN])
+  })
+
+  it("has boxes that mine/task-guided can score", async () => {
+    const root = await folder("path,x0,y0,x1,y1,class\na.png,1,2,11,8,fox\na.png,20,2,30,9,hare\nb.png,0,0,40,30,hare\n")
+    const { table } = await ingest(csv, root, { ...columns, box: ["x0", "y0", "x1", "y1"] })
+    const scored = boxPlacement(table.box.values, table.window.values)
+    expect([...scored.values.subarray(8)]).toEqual([0.5, 0.5, 1, 1])
+    expect(scored.values.every(Number.isFinite)).toBe(true)
   })
 
   it("goes on without images that are not there, as asked", async () => {
@@ -40,7 +51,10 @@ describe("ingest/csv", () => {
     ["path,class\n", {}, "set/list.csv has no rows"],
     ["path,class\na.png,fox\na.png,hare\n", {}, '"a.png" would be the id of two samples: set/list.csv, row 1, and set/list.csv, row 2'],
     ["path,class,lat,lon\na.png,fox,north,1\n", { lat: "lat", lon: "lon" }, 'set/list.csv, row 1: "north" in column lat is not a number'],
-    ["path,class,lat,lon\na.png,fox,541000,4977000\n", { lat: "lat", lon: "lon" }, "set/list.csv, row 1: latitude 541000 and longitude 4977000 are no degrees of WGS84"],
+    ["path,class,lat,lon\na.png,fox,541000,4977000\n", { lat: "lat", lon: "lon" }, "set/list.csv, row 1: latitude 541000 and longitude 4977000: degrees of WGS84 lie within"],
+    ["path,class,lat,lon\na.png,fox,151.2,-33.9\n", { lat: "lat", lon: "lon" }, "set/list.csv, row 1: latitude 151.2 and longitude -33.9: latitudes lie within -90 and 90; are the two swapped?"],
+    ["path,class,a,b,c,d\na.png,fox,9,1,50,4\n", { box: ["a", "b", "c", "d"] }, "set/list.csv, row 1: the box 9, 1, 50, 4 (xmin, ymin, xmax, ymax) does not lie inside the image, which is 40 x 30 px"],
+    ["path,class\na.png,fox\nb.pn", {}, "set/list.csv is not a readable CSV: Invalid Record Length: expect 2, got 1 on line 3"],
     ["path,class,when\na.png,fox,yesterday\n", { time: "when" }, 'set/list.csv, row 1: "yesterday" in column when is no date as 2023-04-26'],
     ["path,class,a,b,c,d\na.png,fox,9,1,3,4\n", { box: ["a", "b", "c", "d"] }, "set/list.csv, row 1: the box 9, 1, 3, 4 (xmin, ymin, xmax, ymax) has no area"],
     ["path,class\na.png,\"fox\n", {}, "set/list.csv is not a readable CSV: "]

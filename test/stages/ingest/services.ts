@@ -36,6 +36,7 @@ const services = (root: string, notices: Array<string>, kept: Map<string, Uint8A
   Layer.mergeAll(
     Layer.succeed(Stage.Files, {
       read: (path) => attempt(path, () => new Uint8Array(kept.get(path) ?? readFileSync(join(root, path)))),
+      open: (path) => attempt(path, () => ({ size: statSync(join(root, path)).size, read: (offset, length) => Effect.sync(() => new Uint8Array(readFileSync(join(root, path)).subarray(offset, offset + length))) })),
       digest: (path) => attempt(path, () => digestOf(readFileSync(join(root, path)))),
       list: (folder) =>
         attempt(folder, () => readdirSync(join(root, folder)).map((name) => statSync(join(root, folder, name)).isDirectory() ? `${name}/` : name).toSorted(Tables.compareText)),
@@ -52,9 +53,19 @@ const services = (root: string, notices: Array<string>, kept: Map<string, Uint8A
   )
 
 export interface Ran<A> {
+  /** The samples. */
   readonly table: A
+  /** All that the stage gave, by port. */
+  readonly outputs: Stage.ErasedOutputs
   readonly notices: ReadonlyArray<string>
   readonly kept: ReadonlyMap<string, Uint8Array>
+}
+
+/** Runs an Effect of a reader over a folder. Rejects with the message of its error. */
+export const using = async <A>(root: string, effect: Effect.Effect<A, Stage.StageError | Stage.FileError, Stage.Services>, notices: Array<string> = []): Promise<A> => {
+  const result = await Effect.runPromise(Effect.result(Effect.provide(effect, services(root, notices, new Map()))))
+  if (Result.isFailure(result)) throw new Error(result.failure.message)
+  return result.success
 }
 
 const call = async (stage: Stage.Stage, root: string, inputs: Stage.ErasedInputs, parameters: unknown) => {
@@ -68,9 +79,9 @@ const call = async (stage: Stage.Stage, root: string, inputs: Stage.ErasedInputs
 
 /** Runs a reader; its table is checked and sorted as the engine does. Rejects with the message of its error. */
 export const ingest = async (stage: Stage.Stage, root: string, parameters: unknown = {}): Promise<Ran<Tables.TableOf<typeof Samples.columns>>> => {
-  const { outputs, ...rest } = await call(stage, root, {}, parameters)
+  const ran = await call(stage, root, {}, parameters), { outputs } = ran
   const table = Tables.make(Samples, outputs["samples"] as unknown as Tables.TableInput<typeof Samples.columns>)
-  return { table: Tables.view(table, Object.keys(Samples.columns)) as unknown as Tables.TableOf<typeof Samples.columns>, ...rest }
+  return { table: Tables.view(table, Object.keys(Samples.columns)) as unknown as Tables.TableOf<typeof Samples.columns>, ...ran }
 }
 
 /** Runs a split over a table of samples; gives the split of each sample id. */

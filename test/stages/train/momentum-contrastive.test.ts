@@ -28,7 +28,7 @@ const small = { positives: "pairs", out: 4, batch: 16, queue: 32, epochs: 30, ra
 describe("momentum contrast on four samples, two a batch, by hand", () => {
   it("the loss of an epoch is that of the formula: the second batch meets the keys of the first in the queue", async () => {
     const x = Float32Array.from({ length: 4 * 3 }, () => draw.normal()), four: Data = { width: 3, x, annotations: {}, pairs: [[0, 1, 1], [1, 0, 1], [2, 3, 1], [3, 2, 1]] }
-    const given = { positives: "pairs", out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
+    const given = { positives: "pairs", standardize: false, out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
     const { history, weights } = await fit(moco, four, given)
     const W = weights["layer1.weight"]!
     const direction = (sample: number) => {
@@ -100,7 +100,7 @@ describe("momentum contrast", () => {
     const weights = async (decay: number) => (await fit(moco, data, { ...small, epochs: 20, decay })).weights["layer1.weight"]!
     const norm = (values: Float64Array) => Math.hypot(...values)
     expect(norm(await weights(0.5))).toBeLessThan(0.5 * norm(await weights(0)))
-    expect(parametersOf(moco, {})).toMatchObject({ out: 128, optimizer: "sgd", rate: 0.03, momentum: 0.9, decay: 1e-4, schedule: "cosine", batch: 256, temperature: 0.02, ema: 0.999, alpha: 1, beta: 0 })
+    expect(parametersOf(moco, {})).toMatchObject({ out: 128, optimizer: "sgd", rate: 0.03, momentum: 0.9, decay: 1e-4, schedule: "cosine", batch: 256, temperature: 0.02, ema: 0.999, standardize: true, alpha: 1, beta: 0 })
   })
 })
 

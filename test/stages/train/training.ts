@@ -11,6 +11,7 @@ const services = (backend: string, notices: Array<string>) =>
     Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Files, {
       read: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
+      open: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
       digest: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
       list: (path) => Effect.fail(new Stage.FileError({ path, message: "a training reads no files" })),
       exists: () => Effect.succeed(false),
