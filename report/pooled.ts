@@ -4,7 +4,7 @@
  * The interval is a bootstrap over samples.
  */
 import type { ColumnTypes } from "../schemas/column.ts"
-import { measureClasses, measureTargets } from "../math/measure.ts"
+import { measureClasses, measureLabels, measureTargets } from "../math/measure.ts"
 import { stream } from "../math/random.ts"
 import { epochsBehind } from "./epochs.ts"
 import { type Finished, groups, tableOf } from "./finished.ts"
@@ -50,9 +50,12 @@ export const pooled = (finished: Finished, split: string, names: ReadonlyArray<s
     const epochs = epochsOf(nodes)
     return [...byTask].flatMap(([task, { classes, predicted, scores, truth }]) => {
       const resampling = { replicates: 1000, random: stream(0, "pooled", task) }
-      const measures = scores[0]!.length > 0 ?
-        measureClasses(Int32Array.from(truth, (row) => row[0]!), flat(scores).values, classes, resampling) :
-        measureTargets(flat(truth), flat(predicted), Array.from({ length: truth[0]!.length }, (_, i) => String(i)), resampling)
+      const severalLabels = truth[0]!.length > 1 && truth[0]!.length === classes.length
+      const measures = scores[0]!.length === 0 ?
+        measureTargets(flat(truth), flat(predicted), Array.from({ length: truth[0]!.length }, (_, i) => String(i)), resampling) :
+        severalLabels ?
+        measureLabels(Uint8Array.from(flat(truth).values), flat(scores).values, Uint8Array.from(flat(predicted).values), classes, resampling) :
+        measureClasses(Int32Array.from(truth, (row) => row[0]!), flat(scores).values, classes, resampling)
       return measures.filter(({ metric, of }) => of === "" && names.includes(`${task}.${metric}`)).map(({ high, low, metric, n, value }): Result => ({
         axes,
         stage,

@@ -45,7 +45,7 @@ const refuse = (path: string) => Effect.fail(new FileError({ path, message: "no 
 const services = (backend: string) => Layer.mergeAll(
   Layer.succeed(Backend, { name: backend }),
   Layer.succeed(Report, { notice: () => Effect.void, progress: () => Effect.void, timed: () => () => {} }),
-  Layer.succeed(Files, { read: refuse, digest: refuse, list: refuse, exists: refuse, keep: () => refuse("") })
+  Layer.succeed(Files, { read: refuse, open: refuse, digest: refuse, list: refuse, exists: refuse, keep: () => refuse("") })
 )
 
 /** What the engine hands a training of one fold: its rows are the split's train, all others unused. */

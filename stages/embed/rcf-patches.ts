@@ -21,6 +21,7 @@ export default Stage.make({
   name: "embed/rcf-patches",
   version: 1,
   summary: "random convolutional features (MOSAIKS), filters cut from the training images",
+  paper: "MOSAIKS (Rolf et al. 2021)",
   with: Schema.Struct(parameters),
   needs: { samples: Stage.needs(Samples, "assets", "window"), split: Stage.optional(Stage.needs(Split)) },
   gives: { embeddings: Embeddings },

@@ -32,6 +32,7 @@ export default Stage.make({
   name: "embed/rcf",
   version: 1,
   summary: "random convolutional features (MOSAIKS), Gaussian filters: an embedding without weights",
+  paper: "MOSAIKS (Rolf et al. 2021)",
   with: Schema.Struct(parameters),
   needs: { samples: Stage.needs(Samples, "assets", "window") },
   gives: { embeddings: Embeddings },

@@ -91,6 +91,7 @@ export default Stage.make({
   name: "ingest/coco",
   version: 1,
   summary: "images with boxes as COCO lists them: crops, tiles or whole images",
+  paper: "COCO (arXiv 1405.0312)",
   with: With,
   needs: {},
   gives: { samples: Samples },

@@ -47,6 +47,7 @@ export default Stage.make({
   name: "ingest/yolo",
   version: 1,
   summary: "images with YOLO boxes in .txt files beside them (TG-MATL's layout): crops, tiles or whole images",
+  paper: "TG-MATL's layout",
   with: With,
   needs: {},
   gives: { samples: Samples },

@@ -26,6 +26,7 @@ export default Stage.make({
   name: "mine/box-clusters",
   version: 1,
   summary: "k-means clusters of box shape as class ids: the second label set of MATL",
+  paper: "MATL (arXiv 2504.08054)",
   with: Schema.Struct({
     clusters: Stage.withDefault(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 1000 })).annotate({ description: "how many clusters" }), 3),
     restarts: Stage.withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({ description: "k-means runs, of which the one of least inertia is taken" }), 20),

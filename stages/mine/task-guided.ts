@@ -23,6 +23,7 @@ export default Stage.make({
   name: "mine/task-guided",
   version: 1,
   summary: "class ids, and scores by the mutual information of box features with the class (TG-MATL)",
+  paper: "TG-MATL (arXiv 2604.03837)",
   with: Schema.Struct({
     neighbours: Stage.withDefault(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({ description: "k of the mutual information's nearest neighbours" }), 3),
     seed: Stage.Seed,

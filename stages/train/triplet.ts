@@ -22,6 +22,7 @@ export default Train.make({
   name: "train/triplet",
   version: 1,
   summary: "triplet losses on one or several label sets: DTL, MATL, TG-MATL",
+  paper: "TG-MATL (arXiv 2604.03837), MATL (arXiv 2504.08054)",
   with: {
     tasks: Schema.Record(Schema.NonEmptyString, Schema.Finite).check(Schema.isMinProperties(1)).annotate({ description: "weight of each annotation column of class ids, { class: 0.5, box: 0.5 }" }),
     triplets: Stage.withDefault(Schema.Literals(["all", "hard"]).annotate({ description: "all: mean over active triplets; hard: farthest positive and nearest negative of each anchor" }), "all"),

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util"
 import { describe, expect, it } from "vitest"
 import { better, comparison } from "../../report/comparison.ts"
 import { heatmap } from "../../report/heatmap.ts"
-import { unknownMetrics } from "../../report/report.ts"
+import { unknownColumns, unknownMetrics } from "../../report/report.ts"
 import type { Result } from "../../report/result.ts"
 
 const result = (axes: Result["axes"], metric: string, mean: number, replicates = 4): Result => ({
@@ -52,8 +52,50 @@ describe("the comparison", () => {
     ])
   })
 
-  it("knows which metrics are better when lower", () => {
+  it("knows which metrics are better when lower, pooled ones too", () => {
     expect([better("class.accuracy", 2, 1), better("box.mse", 2, 1), better("class.ece", 1, 2)]).toEqual([true, false, true])
+    expect([better("geo.median_km", 1, 2), better("geo.within_25km", 2, 1), better("class.log_loss (pooled)", 1, 2)]).toEqual([true, true, true])
+  })
+})
+
+describe("the comparison side by side", () => {
+  const side = (split: string, method: string, accuracy: number, loss: number) =>
+    [result({ split, method }, "accuracy", accuracy), result({ split, method }, "log_loss", loss)]
+  const rows = [...side("random", "moco", 0.9, 0.3), ...side("spatial", "moco", 0.6, 0.9), ...side("random", "none", 0.8, 0.4), ...side("spatial", "none", 0.7, 0.8)]
+
+  it("has a column for each value of an axis under every metric, not a row, and marks the best of each column", () => {
+    expect(lines(comparison(rows, { metrics: ["class.accuracy", "class.log_loss"], baseline: { method: "none", split: "random" }, columns: "split" }))).toEqual([
+      "method | class.accuracy random | class.accuracy spatial | class.log_loss random | class.log_loss spatial | n",
+      expect.stringMatching(/^─/),
+      "moco | 0.900 ± 0.010 * | 0.600 ± 0.010 | 0.300 ± 0.010 * | 0.900 ± 0.010 | 4",
+      "none | 0.800 ± 0.010 | 0.700 ± 0.010 * | 0.400 ± 0.010 | 0.800 ± 0.010 * | 4 | baseline"
+    ])
+  })
+
+  it("leaves a field empty where there is no result, and a column out that nobody has", () => {
+    const partial = [...rows.slice(0, 4), rows[4]!, result({ split: "random", method: "none" }, "auc", 0.5)]
+    expect(lines(comparison(partial, { metrics: [], baseline: undefined, columns: "split" }))[0]).toBe(
+      "method | class.accuracy random | class.accuracy spatial | class.log_loss random | class.log_loss spatial | class.auc random | n"
+    )
+    const text = stripVTControlCharacters(comparison(partial, { metrics: ["class.accuracy"], baseline: undefined, columns: "split" })).split("\n")
+    expect(text.at(-1)).toMatch(/^none +0\.800 ± 0\.010 {20,}4$/)
+  })
+
+  it("puts two probes into one row where they measure different things, and apart where they measure the same", () => {
+    const geo = (method: string, mean: number): Result => ({ ...result({ split: "random", method }, "median_km", mean), task: "geo", stage: "place" })
+    const both = [...rows.slice(0, 2), geo("moco", 120)]
+    expect(lines(comparison(both, { metrics: [], baseline: undefined, columns: "split" })).slice(0, 1)).toEqual(["class.accuracy random | class.log_loss random | geo.median_km random | n"])
+    expect(comparison(both, { metrics: [], baseline: undefined }).split("\n")).toHaveLength(3)
+    const twice = comparison([...rows.slice(0, 2), { ...rows[0]!, stage: "knn", mean: 0.95 }], { metrics: ["class.accuracy"], baseline: undefined })
+    expect(lines(twice)).toEqual(["stage | class.accuracy | n", expect.stringMatching(/^─/), "probe | 0.900 ± 0.010 | 4", "knn | 0.950 ± 0.010 * | 4"])
+  })
+
+  it("says where an axis is none that results differ in, with the near one and all there are", () => {
+    expect(unknownColumns(rows, "split")).toEqual([])
+    expect(unknownColumns([], "split")).toEqual([])
+    expect(unknownColumns(rows, "spilt")).toEqual([
+      "no results are told apart by an axis \"spilt\", so there is nothing to put side by side (did you mean \"split\"?); axes are split, method (replicates are averaged over)"
+    ])
   })
 })
 

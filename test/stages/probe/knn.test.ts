@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { stream } from "../../../math/random.ts"
 import knn from "../../../stages/probe/knn.ts"
+import { f1Micro, layerOf, measure, multiLabelStudy, predictions } from "./labels.ts"
 import { type Row, runStage, tablesOf } from "./run.ts"
 
 const study = (n: number, noise: number): ReadonlyArray<Row> =>
@@ -60,5 +61,48 @@ describe("probe/knn", () => {
     const run = await runStage(knn, tablesOf(rows.map((row, i) => i < 20 ? { ...row, label: null } : row)), { bootstrap: 0 })
     expect(run.notices).toEqual(["20 of 100 samples have no label and are left out"])
     await expect(runStage(knn, tablesOf(rows.map((row) => row.split === "train" ? { ...row, label: null } : row)))).rejects.toThrow("no training sample has a label")
+  })
+})
+
+describe("probe/knn of several labels a sample", () => {
+  const rows = multiLabelStudy(300, 0.4), given = { task: "labels", k: [1, 10, 40] }
+
+  it("scores a class by its share of the votes and predicts as many as reach their threshold", async () => {
+    const run = await runStage(knn, tablesOf(rows), given), thresholds = layerOf(run, "thresholds")!, tested = predictions(run)
+    expect(run.notices).toEqual([])
+    expect(measure(run, "labels", "map_micro")!.value).toBeGreaterThan(0.9)
+    expect(measure(run, "labels", "map_micro")!.n).toBe(180)
+    expect(new Set(tested.map(({ predicted }) => predicted.reduce((sum, has) => sum + has, 0))).size).toBeGreaterThan(2)
+    for (const { predicted, scores } of tested) {
+      expect(predicted).toEqual(scores.map((score, c) => score >= Math.fround(thresholds[c]!) ? 1 : 0))
+      for (const score of scores) expect(score >= 0 && score <= 1 + 1e-6).toBe(true)
+    }
+    expect(f1Micro(tested)).toBeCloseTo(measure(run, "labels", "f1_micro")!.value, 12)
+  })
+  it("chooses k by micro mAP on the validation rows, with votes of the training rows", async () => {
+    const noisy = multiLabelStudy(600, 1.5)
+    // Fitted on training rows alone, the validation rows stand in as the test.
+    const alone = noisy.filter(({ split }) => split !== "test").map((row) => row.split === "val" ? { ...row, split: "test" as const } : row)
+    const found = await Promise.all(given.k.map(async (k) => measure(await runStage(knn, tablesOf(alone), { ...given, k: [k], bootstrap: 0 }), "labels", "map_micro")!.value))
+    const best = given.k[found.indexOf(Math.max(...found))]
+    expect(best).not.toBe(1)
+    expect(layerOf(await runStage(knn, tablesOf(noisy), { ...given, bootstrap: 0 }), "k")).toEqual(Float64Array.of(best!))
+  })
+  it("calibrates where k is given, and predicts from half the votes on without validation rows, with a notice", async () => {
+    const one = await runStage(knn, tablesOf(rows), { ...given, k: [10], bootstrap: 0 })
+    expect(layerOf(one, "thresholds")).not.toEqual(Float64Array.of(0.5, 0.5, 0.5))
+    const without = await runStage(knn, tablesOf(rows.map((row) => row.split === "val" ? { ...row, split: "unused" as const } : row)), { ...given, k: [10], bootstrap: 0 })
+    expect(layerOf(without, "thresholds")).toEqual(Float64Array.of(0.5, 0.5, 0.5))
+    expect(without.notices).toEqual(["no validation sample has labels, so every class is predicted from a share of 0.5 of the votes on"])
+  })
+  it("leaves samples without labels out, and never predicts what no voter has", async () => {
+    const run = await runStage(knn, tablesOf(rows.map((row, i) => i < 20 ? { ...row, labels: [] } : i % 20 === 0 ? { ...row, labels: [...row.labels, "snow"] } : row)), { ...given, bootstrap: 0 })
+    expect(run.notices).toEqual([
+      "20 of 300 samples have no labels and are left out",
+      "no training sample has the label \"snow\", which 14 other samples have: it is never predicted"
+    ])
+    expect(predictions(run).every(({ predicted }) => predicted[1] === 0)).toBe(true)
+    await expect(runStage(knn, tablesOf(rows))).rejects.toThrow("or set task: labels where samples have several")
+    await expect(runStage(knn, tablesOf(study(60, 0.3)), given)).rejects.toThrow("no training sample has labels")
   })
 })

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { boxFeatureNames } from "../../../math/box-features.ts"
 import { stream } from "../../../math/random.ts"
 import linear from "../../../stages/probe/linear.ts"
+import { f1Micro, layerOf, measure, multiLabelStudy, predictions } from "./labels.ts"
 import { type Row, runStage, tablesOf } from "./run.ts"
 
 const animals = ["cow", "deer", "horse"] as const
@@ -158,5 +159,78 @@ describe("probe/linear", () => {
     const run = await runStage(linear, tablesOf(rows.map((row) => row.split === "test" ? { ...row, split: "unused" as const } : row)))
     expect(run.notices).toEqual(["the split has no test samples: there are no test metrics"])
     expect(metric(run, "class", "accuracy")).toBeUndefined()
+  })
+})
+
+describe("probe/linear of several labels a sample", () => {
+  const rows = multiLabelStudy(300, 0.5), given = { tasks: ["labels"] }
+
+  it("is a task only where asked for", async () => {
+    await expect(runStage(linear, tablesOf(rows))).rejects.toThrow("no training sample has the truth of any task (class, box, position): class needs a label, box and position a box, and labels, which has to be asked for (tasks: [labels])")
+    const both = await runStage(linear, tablesOf(rows.map((row) => ({ ...row, label: row.labels[0]! }))), { tasks: ["class", "labels"], bootstrap: 0 })
+    expect([measure(both, "class", "accuracy"), measure(both, "labels", "map_micro")].every((found) => found !== undefined)).toBe(true)
+    expect(Object.keys(both.tables["predictions"]!.metadata)).toEqual(["class", "labels"])
+  })
+
+  it("ranks and predicts each class by itself: micro and macro mAP and F1, with intervals, and of each class with its positives", async () => {
+    const run = await runStage(linear, tablesOf(rows), given)
+    expect(run.notices).toEqual([])
+    for (const name of ["map_micro", "map_macro", "f1_micro", "f1_macro"]) {
+      const { high, low, n, value } = measure(run, "labels", name)!
+      expect(value).toBeGreaterThan(0.85)
+      expect(n).toBe(180)
+      expect(low).toBeLessThan(value)
+      expect(high).toBeGreaterThan(value)
+      expect(measure(run, "labels", name, "", "val")!.low).toBeNaN()
+    }
+    const tested = rows.filter(({ split }) => split === "test")
+    for (const of of ["crops", "trees", "water"]) {
+      expect(measure(run, "labels", "average_precision", of)!.n).toBe(tested.filter(({ labels }) => labels.includes(of)).length)
+      expect(measure(run, "labels", "f1", of)!.value).toBeGreaterThan(0.7)
+    }
+    expect(f1Micro(predictions(run))).toBeCloseTo(measure(run, "labels", "f1_micro")!.value, 12)
+  })
+
+  it("predicts a class from its own threshold on, calibrated on validation rows; 0.5 without any, with a notice", async () => {
+    const run = await runStage(linear, tablesOf(rows), { ...given, bootstrap: 0 }), thresholds = layerOf(run, "labels.thresholds")!
+    expect(thresholds.length).toBe(3)
+    for (const { predicted, scores } of predictions(run)) expect(predicted).toEqual(scores.map((score, c) => score >= thresholds[c]! ? 1 : 0))
+    const without = await runStage(linear, tablesOf(rows.map((row) => row.split === "val" ? { ...row, split: "unused" as const } : row)), { ...given, C: [1], bootstrap: 0 })
+    expect(layerOf(without, "labels.thresholds")).toEqual(Float64Array.of(0.5, 0.5, 0.5))
+    expect(without.notices).toEqual(["labels: no validation sample has labels, so every class is predicted from a probability of 0.5 on"])
+  })
+
+  it("learns nothing from test rows", async () => {
+    const changed = rows.map((row) => row.split === "test" ? { ...row, labels: ["sea"], embedding: row.embedding!.map((x) => -x) } : row)
+    const [run, other] = [await runStage(linear, tablesOf(rows), { ...given, bootstrap: 0 }), await runStage(linear, tablesOf(changed), { ...given, bootstrap: 0 })]
+    expect(other.columns("weights")).toEqual(run.columns("weights"))
+  })
+
+  it("leaves samples without any label out, with a count; without labelled training samples the task", async () => {
+    const run = await runStage(linear, tablesOf(rows.map((row, i) => i < 20 ? { ...row, labels: [] } : row)), { ...given, bootstrap: 0 })
+    expect(run.notices).toEqual(["20 of 300 samples have no labels and are left out of the task labels"])
+    expect(predictions(run)).toHaveLength(180 - 12)
+    const bare = await runStage(linear, tablesOf(rows.map((row) => ({ ...row, label: row.labels[0]!, labels: row.split === "test" ? row.labels : [] }))), { tasks: ["class", "labels"], bootstrap: 0 })
+    expect(bare.notices).toEqual(["no training sample has labels: the task labels is left out"])
+  })
+
+  it("never predicts a class that only test samples have, says so, and counts it in the macro means", async () => {
+    const run = await runStage(linear, tablesOf(rows.map((row, i) => i % 20 === 0 ? { ...row, labels: [...row.labels, "snow"] } : row)), { ...given, bootstrap: 0 })
+    expect(run.notices).toEqual(["no training sample has the label \"snow\", which 15 other samples have: it is never predicted"])
+    expect(predictions(run).every(({ predicted, scores }) => predicted[1] === 0 && scores[1] === 0)).toBe(true)
+    expect(measure(run, "labels", "f1", "snow")).toMatchObject({ value: 0, n: 15 })
+    expect(measure(run, "labels", "average_precision", "snow")!.value).toBeCloseTo(15 / 180, 12)
+  })
+
+  it("has no average precision of a class that no test sample has, and leaves it out of the mean", async () => {
+    const scarce = rows.map((row) => row.split === "test" ? { ...row, labels: row.labels.filter((name) => name !== "water") } : row)
+    const run = await runStage(linear, tablesOf(scarce), { ...given, bootstrap: 100 })
+    expect(measure(run, "labels", "average_precision", "water")).toMatchObject({ value: NaN, n: 0 })
+    const of = (name: string) => measure(run, "labels", "average_precision", name)!.value
+    expect(measure(run, "labels", "map_macro")!.value).toBeCloseTo((of("crops") + of("trees")) / 2, 12)
+  })
+
+  it("is an error where all fitted samples have the same labels", async () => {
+    await expect(runStage(linear, tablesOf(rows.map((row) => ({ ...row, labels: ["land"] }))), given)).rejects.toThrow("have the same labels (land), and a probe of labels needs some that differ")
   })
 })

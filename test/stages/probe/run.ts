@@ -12,7 +12,7 @@ const noFile = (path: string) => Effect.fail(new Stage.FileError({ path, message
 export const runStage = async (stage: Stage.Stage, tables: Readonly<Record<string, Table>>, parameters: unknown = {}) => {
   const notices: Array<string> = []
   const services = Layer.mergeAll(
-    Layer.succeed(Stage.Files, { read: noFile, digest: noFile, list: noFile, exists: () => Effect.succeed(false), keep: () => Effect.die("this stage keeps no files") }),
+    Layer.succeed(Stage.Files, { read: noFile, open: noFile, digest: noFile, list: noFile, exists: () => Effect.succeed(false), keep: () => Effect.die("this stage keeps no files") }),
     Layer.succeed(Stage.Report, { notice: (text) => Effect.sync(() => void notices.push(text)), progress: () => Effect.void, timed: () => () => {} }),
     Layer.succeed(Stage.Backend, { name: "none" })
   )
@@ -21,7 +21,7 @@ export const runStage = async (stage: Stage.Stage, tables: Readonly<Record<strin
   const read = (from: Readonly<Record<string, Table>>) =>
     inputsOf(from, Object.fromEntries(Object.entries(from).map(([port, table]) => {
       const { columns, open } = stage.needs[port]!
-      return [port, open === "all" ? [...table.columns.keys()] : columns]
+      return [port, open === "all" ? [...table.columns.keys()] : [...columns, ...open(decoded as never)]]
     })))
   const kept = (schemas: Stage.Gives, outputs: Stage.ErasedOutputs) =>
     Object.fromEntries(Object.entries(outputs).map(([port, output]) => [port, make(schemas[port]!, output)]))
@@ -44,6 +44,9 @@ export interface Row {
   readonly id: string
   readonly split: "train" | "val" | "test" | "unused"
   readonly label?: string | null
+  readonly labels?: ReadonlyArray<string>
+  /** [lat, lon] */
+  readonly place?: readonly [number, number]
   /** [xmin, ymin, xmax, ymax] */
   readonly box?: ReadonlyArray<number>
   /** [x, y, width, height] */
@@ -59,6 +62,9 @@ export const tablesOf = (rows: ReadonlyArray<Row>) => ({
     sample_id: rows.map(({ id }) => id),
     assets: rows.map(() => []),
     label: rows.map(({ label }) => label ?? null),
+    labels: rows.map(({ labels }) => labels ?? []),
+    lat: Float64Array.from(rows, ({ place }) => place?.[0] ?? Number.NaN),
+    lon: Float64Array.from(rows, ({ place }) => place?.[1] ?? Number.NaN),
     box: { width: 4, values: Float32Array.from(rows.flatMap(({ box }) => box ?? missing)) },
     window: { width: 4, values: Float32Array.from(rows.flatMap(({ window }) => window ?? missing)) }
   }),
