@@ -43,7 +43,7 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
     return
   }
   if (name === undefined) {
-    console.log(textTable(["stage", "what it does", "paper or data set"], documents.map((stage) => [stage.name, stage.summary, stage.paper ?? ""])))
+    console.log(textTable(["stage", "what it does, and whose method or layout it is"], documents.map((stage) => [stage.name, `${stage.summary}${stage.paper === undefined ? "" : style("dim", ` [${stage.paper}]`)}`])))
     console.log(`\n"outcrop stages <stage>" shows ports and parameters`)
     return
   }

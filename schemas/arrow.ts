@@ -217,6 +217,19 @@ const vectorsOf = (vector: AnyVector): ColumnTypes["vectors"] => {
   return { width, values }
 }
 
+/** A list a row; without an Arrow vector a row where lists and their values have no nulls and are of that very type. */
+const listsOf = <A extends Float32Array | Float64Array>(vector: AnyVector, type: { new(n: number): A; from(items: ReadonlyArray<unknown>, read: (value: unknown) => number): A }): Array<A> => {
+  const out: Array<A> = []
+  for (const { children, length, nullCount, valueOffsets } of vector.data) {
+    const child = children[0], values: unknown = child?.values
+    if (!(vector.type instanceof List) || nullCount > 0 || child === undefined || child.nullCount > 0 || child.offset > 0 || !(values instanceof type)) {
+      return rowsOf(vector, (value) => type.from(itemsOf(value), numberOf))
+    }
+    for (let i = 0; i < length; i++) out.push(values.slice(valueOffsets[i], valueOffsets[i + 1]) as A)
+  }
+  return out
+}
+
 const textOf = (value: unknown): string | null => value === null || value === undefined ? null : String(value)
 
 /** Texts of a column. Those without null in plain UTF-8 are decoded some thousand at a time, and equal neighbours share one string. */
@@ -262,9 +275,9 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
     case "vectors":
       return vectorsOf(vector)
     case "floats":
-      return rowsOf(vector, (value) => Float32Array.from(itemsOf(value), numberOf))
+      return listsOf(vector, Float32Array)
     case "numbers":
-      return rowsOf(vector, (value) => Float64Array.from(itemsOf(value), numberOf))
+      return listsOf(vector, Float64Array)
     case "assets":
       return rowsOf(vector, (value) => itemsOf(value).map(assetOf))
   }

@@ -26,9 +26,11 @@ const padded = (n: number) => Math.ceil(n / multiple) * multiple
 
 /**
  * The validation rows, in chunks of the batch size but of at least 64 rows: a loss over all pairs or triplets of a large fold would cost
- * far more than the training. Padded to a multiple of 16 where the loss is masked.
+ * far more than the training. Shuffled once, because tables are often sorted by class and a chunk of one class has no negatives. Padded to a
+ * multiple of 16 where the loss is masked.
  */
-export const validationChunks = (rows: Int32Array, batch: number, masked: boolean): ReadonlyArray<Chunk> => {
+export const validationChunks = (all: Int32Array, batch: number, masked: boolean, seed: number): ReadonlyArray<Chunk> => {
+  const rows = stream(seed, "validation").shuffle(all.slice())
   const size = Math.max(64, padded(batch))
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => {
     const part = rows.subarray(i * size, (i + 1) * size)

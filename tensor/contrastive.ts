@@ -40,23 +40,29 @@ export const infoNceWithQueue = (tf: Tf, z: tfjs.Tensor2D, keys: tfjs.Tensor2D, 
   return tf.neg(meanOver(tf, tf.reshape(tf.slice(shares, [0, 0], [z.shape[0], 1]), [z.shape[0]]), present))
 }
 
-/** Cosines of multi-hot (or weighted) labels [rows, classes], and which rows have any label, [rows]: s_ij = y_i . y_j / (|y_i| |y_j|). */
-export const softTargets = (tf: Tf, labels: tfjs.Tensor2D) => {
-  const unitLabels = unit(tf, labels)
-  return { targets: tf.matMul(unitLabels, unitLabels, false, true), labelled: tf.cast(tf.greater(tf.sum(tf.abs(labels), 1), 0), "float32") as tfjs.Tensor1D }
+/** Multi-hot (or weighted) labels, [rows, classes]: of the anchors, and of the samples that the keys are of. A row of zeros has none. */
+export interface Labels {
+  readonly anchors: tfjs.Tensor2D
+  readonly keys: tfjs.Tensor2D
+}
+
+/** Cosines of labels, s_ij = y_i . y_j / (|y_i| |y_j|), and which anchors and keys have any, [rows]. */
+export const softTargets = (tf: Tf, { anchors, keys }: Labels) => {
+  const labelled = (labels: tfjs.Tensor2D): tfjs.Tensor1D => tf.cast(tf.greater(tf.sum(tf.abs(labels), 1), 0), "float32")
+  return { targets: tf.matMul(unit(tf, anchors), unit(tf, keys), false, true), labelledAnchors: labelled(anchors), labelledKeys: labelled(keys) }
 }
 
 /** Cross-entropy of the shares of each row's keys to its row of targets, scaled to sum 1; rows and keys without a label are left out. */
-export const softCrossEntropy = (tf: Tf, z: tfjs.Tensor2D, keys: tfjs.Tensor2D, labels: tfjs.Tensor2D, temperature: tfjs.Scalar): tfjs.Scalar => {
-  const { labelled, targets } = softTargets(tf, labels), shares = logShares(tf, logits(tf, z, keys, temperature), labelled)
+export const softCrossEntropy = (tf: Tf, z: tfjs.Tensor2D, keys: tfjs.Tensor2D, labels: Labels, temperature: tfjs.Scalar): tfjs.Scalar => {
+  const { labelledAnchors, labelledKeys, targets } = softTargets(tf, labels), shares = logShares(tf, logits(tf, z, keys, temperature), labelledKeys)
   const scaled = tf.div(targets, tf.maximum(tf.sum(targets, 1, true), 1e-24))
-  return tf.neg(meanOver(tf, tf.sum(tf.mul(scaled, shares), 1), labelled))
+  return tf.neg(meanOver(tf, tf.sum(tf.mul(scaled, shares), 1), labelledAnchors))
 }
 
 /** Binary cross-entropy of sigmoid(z_i . z'_j / T) to s_ij, the mean over all pairs of labelled rows, a row with itself included. */
-export const softBinaryCrossEntropy = (tf: Tf, z: tfjs.Tensor2D, keys: tfjs.Tensor2D, labels: tfjs.Tensor2D, temperature: tfjs.Scalar): tfjs.Scalar => {
-  const { labelled, targets } = softTargets(tf, labels), at = logits(tf, z, keys, temperature), rows = z.shape[0]
-  const both = tf.mul(tf.reshape(labelled, [rows, 1]), tf.reshape(labelled, [1, rows]))
+export const softBinaryCrossEntropy = (tf: Tf, z: tfjs.Tensor2D, keys: tfjs.Tensor2D, labels: Labels, temperature: tfjs.Scalar): tfjs.Scalar => {
+  const { labelledAnchors, labelledKeys, targets } = softTargets(tf, labels), at = logits(tf, z, keys, temperature), rows = z.shape[0]
+  const both = tf.mul(tf.reshape(labelledAnchors, [rows, 1]), tf.reshape(labelledKeys, [1, rows]))
   return meanOver(tf, tf.sub(tf.softplus(at), tf.mul(targets, at)), both)
 }
 

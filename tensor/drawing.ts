@@ -66,6 +66,8 @@ export interface Drawn {
   readonly anchors: Int32Array
   /** As many as there are anchors; empty where the loss asks for none. */
   readonly positives: Int32Array
+  /** The samples that the positives are of. */
+  readonly samples: Int32Array
 }
 
 /**
@@ -74,10 +76,10 @@ export interface Drawn {
  */
 export const drawRows = ({ keys, queries }: { readonly queries: ReadonlyArray<Int32Array>; readonly keys: Keys | undefined }, samples: Int32Array, random: () => Random): Drawn => {
   const anchors = Int32Array.from(samples, (sample) => any(queries.map((view) => view[sample]!), random))
-  if (keys === undefined) return { anchors, positives: new Int32Array() }
-  const positives = Int32Array.from(samples, (sample, i) => {
-    const positive = positiveOf(sample, keys, random), rows = keys.views.map((view) => view[positive]!), others = rows.filter((row) => row !== anchors[i])
+  if (keys === undefined) return { anchors, positives: new Int32Array(), samples: new Int32Array() }
+  const chosen = new Int32Array(samples.length), positives = Int32Array.from(samples, (sample, i) => {
+    const positive = chosen[i] = positiveOf(sample, keys, random), rows = keys.views.map((view) => view[positive]!), others = rows.filter((row) => row !== anchors[i])
     return any(others.length > 0 ? others : rows, random)
   })
-  return { anchors, positives }
+  return { anchors, positives, samples: chosen }
 }

@@ -39,7 +39,7 @@ const prepared = (name: string, variant: Variant, loss: TripletLoss, batch: numb
     for (const part of [train, val]) for (const row of part) if (ids[row]! >= 0) seen.add(ids[row]!)
     return { task, numbers: new Map([...seen].toSorted((a, b) => a - b).map((id, i) => [id, i])) }
   })
-  return { variant, loss, tasks, batch: Math.min(batch, train.length), chunks: validationChunks(val, batch, true) }
+  return { variant, loss, tasks, batch: Math.min(batch, train.length), chunks: validationChunks(val, batch, true, variant.seed) }
 }
 type Prepared = ReturnType<typeof prepared>
 
@@ -101,7 +101,7 @@ const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, lo
       for (const { rows } of chunks) validated += machine.evaluate(feed(rows, () => {}), loss) * rows.length
       if (course.enter(steps, trained / batches.length, val.length === 0 ? Number.NaN : validated / val.length)) machine.keep()
     },
-    result: (): Trained => ({ weights: { [layer]: machine.weights(course.kept ? "kept" : "now") }, history: course.history })
+    result: (): Trained => ({ weights: { [layer]: machine.weights(course.kept ? "kept" : "now") }, history: course.history, blind: course.blind })
   }
 }
 

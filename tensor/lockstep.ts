@@ -36,26 +36,40 @@ const frame = (objective: Objective, rows: number, shared: Readonly<Record<strin
   const { width } = objective.head
   const x = new Float32Array(lanes * rows * width), present = new Float32Array(lanes * rows), loss = new Float32Array(lanes)
   const positives = objective.keys === undefined ? undefined : new Float32Array(lanes * rows * width)
-  const columns = Object.entries(objective.columns).map(([name, { dtype, shape }]) => {
+  const columnsAs = (inputOf: (name: string) => string) => Object.entries(objective.columns).map(([name, { dtype, shape }]) => {
     const size = sizeOf(shape), length = lanes * rows * size
-    return { name, size, values: dtype === "int32" ? new Int32Array(length) : new Float32Array(length) }
+    return { name, input: inputOf(name), size, values: dtype === "int32" ? new Int32Array(length) : new Float32Array(length) }
   })
+  const columns = columnsAs(names.column), keyColumns = positives === undefined ? [] : columnsAs(names.keyColumn)
   const run: Run = compiled.bind({
     ...shared,
     [names.x]: x,
     [names.present]: present,
     [names.loss]: loss,
     ...(positives === undefined ? {} : { [names.positives]: positives }),
-    ...Object.fromEntries(columns.map(({ name, values }) => [names.column(name), values]))
+    ...Object.fromEntries([...columns, ...keyColumns].map(({ input, values }) => [input, values]))
   })
   const held = Array<Int32Array | undefined>(lanes).fill(undefined)
+  /** Puts the columns of some samples where a lane begins; gives them by name. */
+  const putColumns = (into: typeof columns, { absent, columns: given }: Variant, chosen: Int32Array, at: number): Rows => {
+    const n = chosen.length, here: Record<string, Int32Array | Float32Array> = {}
+    for (const { name, size, values } of into) {
+      const from = given[name], own = values.subarray(at * size, (at + rows) * size)
+      const source = from === undefined ? undefined : "width" in from ? from.values : from
+      if (source === undefined) own.fill(absent[name] ?? 0, 0, n * size)
+      else for (let i = 0; i < n; i++) for (let k = 0; k < size; k++) own[i * size + k] = source[chosen[i]! * size + k]!
+      own.fill(values instanceof Int32Array ? -1 : 0, n * size)
+      here[name] = own.subarray(0, n * size)
+    }
+    return here
+  }
   return {
     loss,
     run,
     /** Puts these samples of a variant into a lane; returns their columns as `select` gets them. */
     feed: (lane: number, variant: Variant, chosen: Int32Array, random: () => Random): Rows => {
-      const { absent, columns: given, embeddings } = variant, drawn = drawRows(variant, chosen, random)
-      const n = chosen.length, at = lane * rows, here: Record<string, Int32Array | Float32Array> = {}
+      const { embeddings } = variant, drawn = drawRows(variant, chosen, random)
+      const n = chosen.length, at = lane * rows
       const put = (into: Float32Array, from: Int32Array) => {
         for (let i = 0; i < n; i++) into.set(embeddings.values.subarray(from[i]! * width, (from[i]! + 1) * width), (at + i) * width)
         into.fill(0, (at + n) * width, (at + rows) * width)
@@ -63,14 +77,8 @@ const frame = (objective: Objective, rows: number, shared: Readonly<Record<strin
       put(x, drawn.anchors)
       if (positives !== undefined) put(positives, drawn.positives)
       present.fill(1, at, at + n).fill(0, at + n, at + rows)
-      for (const { name, size, values } of columns) {
-        const from = given[name], own = values.subarray(at * size, (at + rows) * size)
-        const source = from === undefined ? undefined : "width" in from ? from.values : from
-        if (source === undefined) own.fill(absent[name] ?? 0, 0, n * size)
-        else for (let i = 0; i < n; i++) for (let k = 0; k < size; k++) own[i * size + k] = source[chosen[i]! * size + k]!
-        own.fill(values instanceof Int32Array ? -1 : 0, n * size)
-        here[name] = own.subarray(0, n * size)
-      }
+      const here = putColumns(columns, variant, chosen, at)
+      putColumns(keyColumns, variant, drawn.samples, at)
       held[lane] = undefined
       return here
     },
@@ -115,7 +123,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     }
     target?.begin(lane)
     queue?.begin(lane, stream(variant.seed, "queue"))
-    return { variant, lane, chunks: validationChunks(variant.val, batch, masked), course: new Course(variant), steps: 0 }
+    return { variant, lane, chunks: validationChunks(variant.val, batch, masked, variant.seed), course: new Course(variant), steps: 0 }
   })
   const validation = new Map<number, Frame>()
   for (const rows of new Set(runs.flatMap(({ chunks }) => chunks.map((chunk) => chunk.size)))) {
@@ -167,10 +175,11 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     epoch: async (epoch: number): Promise<void> => {
       const trainLoss = await train(epoch), valLoss = await validate()
       for (const { course, lane, steps } of runs) {
-        if (!course.done && course.enter(steps, trainLoss[lane]!, valLoss[lane]!)) memory.keep(lane)
+        // before the queue holds keys only, its random directions make the contrast easy: no such epoch is the best
+        if (!course.done && course.enter(steps, trainLoss[lane]!, valLoss[lane]!, steps * size >= queued)) memory.keep(lane)
       }
     },
-    result: (): ReadonlyArray<Trained> => runs.map(({ course: { history, kept }, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history }))
+    result: (): ReadonlyArray<Trained> => runs.map(({ course: { blind, history, kept }, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history, blind }))
   }
 }
 

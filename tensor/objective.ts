@@ -18,6 +18,8 @@ export interface Batch {
   readonly present: tfjs.Tensor1D
   /** Projections of the positives, [rows, out] float32, on the unit sphere. Of the momentum copy of the head no gradient passes. */
   readonly keys: tfjs.Tensor2D
+  /** The annotation columns of the samples that the positives are of. */
+  readonly keyAnnotations: Readonly<Record<string, tfjs.Tensor>>
   /** Keys of batches before, [queue, out] float32, on the unit sphere. */
   readonly queue: tfjs.Tensor2D
   /** The loss's own layers, trained with the head. */
@@ -51,6 +53,7 @@ export const names = {
   present: "present",
   loss: "loss",
   column: (name: string) => `column ${name}`,
+  keyColumn: (name: string) => `column of the positive ${name}`,
   scalar: (name: string) => `number ${name}`,
   gradient: (parameter: string) => `gradient ${parameter}`,
   target: (parameter: string) => `target ${parameter}`
@@ -73,13 +76,17 @@ export const programOf = (objective: Objective, rows: number, lanes: number, gra
       ...Object.fromEntries(Object.entries(columns).map(([column, { dtype, shape }]) => [names.column(column), input(dtype, [rows, ...shape])])),
       ...Object.fromEntries(scalars.map((scalar) => [names.scalar(scalar), input("float32", [])])),
       ...Object.fromEntries(layers.map((layer) => [layer, input("float32", parameters[layer]!)])),
-      ...(keys === undefined ? {} : { [names.positives]: input("float32", [rows, head.width]) }),
+      ...(keys === undefined ? {} : {
+        [names.positives]: input("float32", [rows, head.width]),
+        ...Object.fromEntries(Object.entries(columns).map(([column, { dtype, shape }]) => [names.keyColumn(column), input(dtype, [rows, ...shape])]))
+      }),
       ...(keys === "target" ? Object.fromEntries(Object.entries(shapes(head)).map(([layer, shape]) => [names.target(layer), input("float32", shape)])) : {}),
       ...(queue === 0 ? {} : { [names.queue]: input("float32", [queue, head.out]) })
     },
     body: (tf, inputs) => {
       const take = <T extends tfjs.Tensor>(key: string) => inputs[key] as T
       const annotations = Object.fromEntries(Object.keys(columns).map((column) => [column, take(names.column(column))]))
+      const keyAnnotations = Object.fromEntries(Object.keys(columns).map((column) => [column, take(names.keyColumn(column))]))
       const copied = keys === "target" ? project(tf, unit, Object.fromEntries(Object.keys(shapes(head)).map((layer) => [layer, take(names.target(layer))])), take(names.positives)) : undefined
       const value = (...weights: ReadonlyArray<tfjs.Tensor>): tfjs.Scalar => {
         const own = Object.fromEntries(layers.map((layer, i) => [layer, weights[i]!]))
@@ -88,7 +95,7 @@ export const programOf = (objective: Objective, rows: number, lanes: number, gra
           annotations,
           present: take(names.present),
           layers: own,
-          ...(keys === undefined ? {} : { keys: copied ?? project(tf, unit, own, take(names.positives)) }),
+          ...(keys === undefined ? {} : { keys: copied ?? project(tf, unit, own, take(names.positives)), keyAnnotations }),
           ...(queue === 0 ? {} : { queue: take<tfjs.Tensor2D>(names.queue) })
         }
         return loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar)))

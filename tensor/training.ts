@@ -32,8 +32,7 @@ export type Seen<P, S> = { readonly [K in keyof P]: K extends S ? P[K] : Lifted<
 
 /** Where the positive of each anchor comes from, and what projects it. */
 export interface PositiveSource {
-  /** Views that an anchor is drawn from, and views that its positive is drawn from. */
-  readonly query: ReadonlyArray<string>
+  /** Views that the positive is drawn from. */
   readonly key: ReadonlyArray<string>
   /** `views`: of the same sample; `pairs`: of a sample that the port `pairs` names, or of itself where that names none. */
   readonly positives: "views" | "pairs"
@@ -57,6 +56,8 @@ export interface Specification<F extends Schema.Struct.Fields, P, S extends keyo
   readonly fixed?: ReadonlyArray<S>
   /** The annotation columns that the loss reads, by its parameters. Without it: none. */
   readonly annotations?: (parameters: P) => ReadonlyArray<string>
+  /** Views that a sample is drawn from; without: its view "full", or the only one. */
+  readonly query?: (parameters: P) => ReadonlyArray<string>
   /** The loss sees beside each anchor a positive (`Batch.keys`): another view of the sample, another sample that the port `pairs` names, or both. */
   readonly positives?: (parameters: P) => PositiveSource | undefined
   /** Shapes of the loss's own layers (`Batch.layers`), by name; the width of the projection and the number of classes of an annotation column are given. Names hold a dot. */
@@ -85,8 +86,9 @@ const failed = (name: string) => (cause: unknown): Stage.StageError =>
 /** How many classes an annotation column of ids has: as many as its vocabulary names, or by its highest id. */
 const classesOf = (column: string, values: OpenColumn | undefined, metadata: Readonly<Record<string, string>> | undefined): number => {
   if (!(values instanceof Int32Array)) throw new Stage.StageError({ message: `the annotation column ${column} holds no class ids (int32)` })
-  const named = metadata?.[column]
-  return named === undefined ? values.reduce((most, id) => Math.max(most, id), -1) + 1 : (JSON.parse(named) as ReadonlyArray<unknown>).length
+  const named = metadata?.[column], classes = named === undefined ? values.reduce((most, id) => Math.max(most, id), -1) + 1 : (JSON.parse(named) as ReadonlyArray<unknown>).length
+  if (classes < 2) throw new Stage.StageError({ message: `the annotation column ${column} has ${classes === 0 ? "no classes" : "one class"}, and a head that tells classes apart needs two` })
+  return classes
 }
 
 /** The rows of the views that a parameter names; every sample must have each of them. */
@@ -113,7 +115,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
 ): Stage.Stage => {
   type Own = Schema.Struct<F>["Type"]
   type Parameters = Settings & Own
-  const { annotations: columnsRead = () => [], fixed = [], layers = () => ({}), loss, masked = false, name, positives = () => undefined, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
+  const { annotations: columnsRead = () => [], fixed = [], layers = () => ({}), loss, masked = false, name, positives = () => undefined, query: viewsSeen, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
   const common = settings(specification.defaults ?? {})
   const taken = Object.keys(specification.with).filter((key) => key in common)
   if (specification.triplets !== undefined && !masked) throw new Error(`${name}: a loss given as triplets too leaves out rows that are not present: say \`masked: true\``)
@@ -148,10 +150,11 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     readonly split: { readonly split: ReadonlyArray<string> } | undefined
     readonly pairs: PairColumns | undefined
   }
-  const keysOf = ({ key, positives, query }: PositiveSource, samples: Viewed, { pairs, split }: Inputs): Keys => {
+  const keysOf = ({ key, positives }: PositiveSource, query: ReadonlyArray<string>, samples: Viewed, { pairs, split }: Inputs): Keys => {
     if (positives === "pairs" && pairs === undefined) throw new Stage.StageError({ message: `${name}: \`positives: pairs\` needs the port \`pairs\`; mine/temporal-positives gives them` })
-    if (positives === "views" && new Set([...query, ...key]).size === 1) {
-      throw new Stage.StageError({ message: `${name}: each sample would be its own positive, as both are its view "${key[0]}"; name another view in \`query\` or \`key\`, or bind \`pairs\` and say \`positives: pairs\`` })
+    const alone = positives === "views" ? query.find((view) => key.every((other) => other === view)) : undefined
+    if (alone !== undefined) {
+      throw new Stage.StageError({ message: `${name}: a sample in its view "${alone}" would be its own positive, as no other view is a key; name another view in \`query\` or \`key\`, or bind \`pairs\` and say \`positives: pairs\`` })
     }
     return { views: rowsOf(name, samples, key), positives: pairs === undefined ? new Map() : positivesOf(pairs, samples.ids, (sample) => split?.split[sample] ?? "") }
   }
@@ -164,7 +167,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   const taskOf = (inputs: Inputs, parameters: Parameters): Task => {
     const { annotations, embeddings, split } = inputs
     const samples = viewed(embeddings), source = positives(parameters)
-    const query = source?.query ?? [samples.views.size > 1 ? "full" : [...samples.views.keys()][0] ?? "full"]
+    const query = viewsSeen?.(parameters) ?? [samples.views.size > 1 ? "full" : [...samples.views.keys()][0] ?? "full"]
     const rows = Int32Array.from(samples.ids.keys())
     const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
     if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${rows.length === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
@@ -180,7 +183,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       train,
       val: split === undefined ? new Int32Array(0) : rows.filter((row) => split.split[row] === "val"),
       queries,
-      keys: source === undefined ? undefined : keysOf(source, samples, inputs),
+      keys: source === undefined ? undefined : keysOf(source, query, samples, inputs),
       keyMomentum: source?.momentum ?? 0,
       columns,
       absent: working(parameters),
@@ -219,7 +222,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     const { engine, engineName } = yield* backend
     const { notice, progress, timed } = yield* Stage.Report
     const results: Array<Trained> = [], said = new Set<string>()
-    const shapeOf = ({ columns, layers }: Objective) => [columns, layers]
+    const shapeOf = ({ columns, keys, layers, queue }: Objective) => [columns, layers, keys ?? null, queue]
     for (const indices of Map.groupBy(tasks.keys(), (i) => JSON.stringify(shapeOf(objectiveOf(tasks[i]!, parameters)))).values()) {
       const objective = objectiveOf(tasks[indices[0]!]!, parameters)
       // The step is compiled first: where it had to go to TensorFlow, the validation goes there too.
@@ -265,7 +268,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       alike: (parameters) => alike(parameters as Parameters),
       same: ["embeddings"],
       fit: Effect.fn(`${name}.fit`)(function*(members) {
-        const { progress } = yield* Stage.Report
+        const { notice, progress } = yield* Stage.Report
         const tasks = yield* Effect.try({
           try: () => members.map(({ inputs, parameters }) => taskOf(inputs, parameters as Parameters)),
           catch: failed(name)
@@ -275,6 +278,8 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
         const results = (yield* isWasm)
           ? yield* fitLinear(tasks.map(({ variant }, i) => ({ variant, loss: tripletLossOf(members[i]!.parameters as Parameters)! })), { name, out: parameters.out, batch: parameters.batch, progress }, failed(name))
           : yield* fitGraphs(tasks, parameters)
+        const blind = results.filter((result) => result.blind).length
+        if (blind > 0) yield* notice(`${results.length > 1 ? `${blind} of ${results.length} trainings: ` : ""}the validation loss is 0 from the first epoch on, as no validation row has part in the loss (a class or label that it asks for, a second row): the last weights are given`)
         return results.map(({ history, weights: trainedWeights }, i) => {
           const { scaling } = tasks[i]!, weights = scaling === undefined ? trainedWeights : folded(trainedWeights, scaling)
           const layout = Object.entries(trained({ head: headOf(parameters, first.variant.embeddings.width), layers: tasks[i]!.layers }))

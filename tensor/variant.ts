@@ -39,6 +39,8 @@ export interface Variant {
 }
 
 export interface Trained {
+  /** The validation rows have no part in the loss, so the last weights are the ones given. */
+  readonly blind: boolean
   readonly weights: Readonly<Record<string, Float32Array>>
   /** One entry an epoch; NaN: no validation rows. */
   readonly history: ReadonlyArray<{ readonly step: number; readonly trainLoss: number; readonly valLoss: number }>
@@ -53,6 +55,8 @@ export class Course {
   /** Whether some epoch's weights were kept. */
   kept = false
   done: boolean
+  /** The first validation loss was 0: nothing in it takes part in the loss, so it chooses nothing. */
+  blind = false
   readonly #variant: Variant
   #best = Infinity
   #bestEpoch = 0
@@ -62,16 +66,19 @@ export class Course {
     this.done = variant.epochs === 0
   }
 
-  /** Enters an epoch, `step` steps after the start; says whether its weights are to be kept. */
-  enter(step: number, trainLoss: number, valLoss: number): boolean {
+  /** Enters an epoch, `step` steps after the start; says whether its weights are to be kept. One that does not count is never the best. */
+  enter(step: number, trainLoss: number, valLoss: number, counts = true): boolean {
     const { epochs, patience, val } = this.#variant
-    const epoch = this.history.push({ step, trainLoss, valLoss }), better = valLoss < this.#best
+    const epoch = this.history.push({ step, trainLoss, valLoss })
+    if (epoch === 1) this.blind = valLoss === 0
+    const better = counts && !this.blind && valLoss < this.#best
+    if (!counts) this.#bestEpoch = epoch
     if (better) {
       this.#best = valLoss
       this.#bestEpoch = epoch
       this.kept = true
     }
-    this.done = epoch >= epochs || (patience > 0 && val.length > 0 && epoch - this.#bestEpoch >= patience)
+    this.done = epoch >= epochs || (patience > 0 && val.length > 0 && !this.blind && epoch - this.#bestEpoch >= patience)
     return better
   }
 }

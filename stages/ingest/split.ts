@@ -54,7 +54,7 @@ const With = Schema.Struct({
   ),
   fraction: Schema.optionalKey(
     Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true })).annotate({
-      description: "keep this share of the training samples, stratified by `by`, and leave the others unused; with one seed the smaller share is part of the larger"
+      description: "keep this share of the training and of the validation samples, stratified by `by`, and leave the others unused; with one seed the smaller share is part of the larger"
     })
   ),
   seed: Stage.Seed
@@ -168,9 +168,10 @@ const leaveBuffer = Effect.fnUntraced(function*(split: Array<Part>, cells: Reado
  * Keeps a share of the training samples and leaves the others unused. Each has a rank of its own, drawn by seed and id, so that what one
  * share keeps a larger one keeps too. Several labels of a sample are classes each, not a combination.
  */
-const keepFraction = Effect.fnUntraced(function*(split: Array<Part>, ids: ReadonlyArray<string>, columns: ClassColumns, fraction: number, seed: number) {
-  const train = split.flatMap((part, row) => part === "train" ? [row] : [])
-  const names = train.map((row) =>
+const keepFraction = Effect.fnUntraced(function*(part: "train" | "val", split: Array<Part>, ids: ReadonlyArray<string>, columns: ClassColumns, fraction: number, seed: number) {
+  const rows = split.flatMap((own, row) => own === part ? [row] : [])
+  if (rows.length === 0) return
+  const names = rows.map((row) =>
     columns.reduce<ReadonlyArray<string>>((all, column) => {
       const own = new Set(column(row))
       return all.flatMap((name) => own.size === 0 ? [`${name} / (none)`] : [...own].map((more) => `${name} / ${more}`))
@@ -179,14 +180,14 @@ const keepFraction = Effect.fnUntraced(function*(split: Array<Part>, ids: Readon
   const { ids: flat, names: classNames } = encode(names.flat())
   let at = 0
   const sets = names.map((own) => own.map(() => flat[at++]!))
-  const ranks = Float64Array.from(train, (row) => stream(seed, "fraction", ids[row]!).uniform())
-  const kept = first(sets, ranks, countOf(fraction, train.length))
-  for (const row of train) split[row] = "unused"
-  for (const i of kept) split[train[i]!] = "train"
+  const ranks = Float64Array.from(rows, (row) => stream(seed, "fraction", ids[row]!).uniform())
+  const kept = first(sets, ranks, countOf(fraction, rows.length))
+  for (const row of rows) split[row] = "unused"
+  for (const i of kept) split[rows[i]!] = part
   const met = new Set(kept.flatMap((i) => sets[i]!))
   const without = classNames.filter((_, id) => !met.has(id)).map((name) => name.slice(3))
   yield* Stage.notice(
-    `training samples that the label fraction keeps: ${kept.length} of ${train.length}, the others are unused` +
+    `${part === "train" ? "training" : "validation"} samples that the label fraction keeps: ${kept.length} of ${rows.length}, the others are unused` +
       (without.length > 0 ? `; classes of which it keeps none: ${without.length} of ${classNames.length} (${few(without)})` : "")
   )
 })
@@ -212,7 +213,8 @@ const sayLeak = Effect.fnUntraced(function*(samples: Inputs["samples"], split: R
  *
  * By time (`from` a day on, or in `months`: a shift of season) samples without a time are unused. Times are UTC.
  *
- * `fraction` keeps a share of the training samples, also of a given split, and leaves validation and test whole: the nested, stratified label
+ * `fraction` keeps a share of the training and of the validation samples, also of a given split, and leaves the test set whole (what selects
+ * on validation labels, or fits again with them, may have no more of them than training has): the nested, stratified label
  * fractions of SoftCon's pipeline (see `math/fraction.ts`; which samples a published fraction holds is not known to us). A split that is
  * given, or whose test set is drawn at random, says how many test samples lie within 1 km of a training sample or in the same place.
  *
@@ -230,7 +232,10 @@ export default Stage.make({
     const ids = samples.sample_id
     if (ids.length === 0) return yield* fail("there are no samples to split")
     const finish = Effect.fnUntraced(function*({ asked, split }: { readonly split: Array<Part>; readonly asked: ReadonlyArray<Part> }, random: boolean) {
-      if (fraction !== undefined && fraction < 1) yield* keepFraction(split, ids, yield* columnsOf({ annotations, samples }, parameters.by), fraction, seed)
+      if (fraction !== undefined && fraction < 1) {
+        const columns = yield* columnsOf({ annotations, samples }, parameters.by)
+        for (const part of ["train", "val"] as const) yield* keepFraction(part, split, ids, columns, fraction, seed)
+      }
       const empty = asked.find((part) => !split.includes(part)) ?? (split.includes("train") ? undefined : "train")
       if (empty !== undefined) {
         const counts = parts.map((part) => `${part} ${split.filter((name) => name === part).length}`).join(", ")

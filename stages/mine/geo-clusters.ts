@@ -81,7 +81,7 @@ const tableOf = (centres: ReadonlyArray<readonly [lat: number, lon: number]>, id
  * step along a parallel near the pole like one at the equator. `sphere` is ours and the default: spherical k-means of 3-D unit vectors, so that
  * the nearest centre is the nearest along the ground. `h3` takes the cells of the H3 grid.
  *
- * Fits on the training rows (validation rows take no part); `protocol: released` takes all rows, as the authors' code does. Centres are in
+ * Fits on the training rows (validation rows take no part); `protocol: released` takes all rows. Centres are in
  * lexicographic order of what was clustered, so that ids mean the same from run to run.
  */
 export default Stage.make({
@@ -111,7 +111,7 @@ export default Stage.make({
       const { lat, lon } = placeOf(centre[0]!, centre[1]!, centre[2]!)
       return [lat, lon] as const
     })
-    return tableOf(degrees, labels, degrees.map(([lat, lon]) => `${lat.toFixed(2)}, ${lon.toFixed(2)}`))
+    return tableOf(degrees, labels, degrees.map(([lat, lon]) => `${lat.toFixed(5)}, ${lon.toFixed(5)}`))
   }),
   apply: Effect.fn("mine/geo-clusters.apply")(function*({ clusters }, { annotations, samples }, { method, resolution }) {
     if (annotations?.open["place"] !== undefined) {

@@ -17,10 +17,11 @@ const Views = Schema.NonEmptyArray(Schema.NonEmptyString)
  * temperature 0.02, momentum 0.999, SGD at 0.03 with momentum 0.9 and decay 1e-4, cosine schedule, batch 256, the head's first layers as wide
  * as the embedding (`hidden: [2048]` for ResNet-50), 128 out, the pretext's layer on the projection before it is put on the sphere.
  *
- * Ours: `queue` is 1024 by default, where the paper's 65536 is for 363,000 images; on fewer samples than the queue is long their own old
- * keys would be among their negatives. Embeddings are standardised first (`standardize`): frozen features are often of very different size.
- * The head is Glorot-uniform, one linear layer unless `hidden` says more, and trained on frozen embeddings, where the paper trains the
- * backbone. A sample without a place takes no part in the pretext.
+ * Ours: `queue` is 1024 by default, where the paper's 65536 is for 363,000 images; a key of the sample itself from the epoch before may
+ * still be in it, the rarer the shorter the queue is beside the data, and is a false negative. No epoch is taken for the best before the
+ * queue is full of keys. Embeddings are standardised first (`standardize`): frozen features are often of very different size. The head is
+ * Glorot-uniform, one linear layer unless `hidden` says more, and trained on frozen embeddings, where the paper trains the backbone. A
+ * sample without a place takes no part in the pretext.
  */
 export default Train.make({
   name: "train/momentum-contrastive",
@@ -37,11 +38,12 @@ export default Train.make({
     queue: Stage.withDefault(Schema.Int.check(Schema.isGreaterThan(0)).annotate({ description: "keys of batches before that are negatives; whole batches" }), 1024),
     positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
     query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn" }), ["full"]),
-    key: Stage.withDefault(Views.annotate({ description: "views that its copy sees; not that of the anchor where the sample is its own positive" }), ["full"])
+    key: Stage.withDefault(Views.annotate({ description: "views that its copy sees; not that of the anchor where the sample is its own positive" }), ["augmented"])
   },
   fixed: ["alpha", "beta", "ema", "queue"],
   annotations: ({ beta, place }) => beta > 0 ? [place] : [],
-  positives: ({ alpha, ema, key, positives, query, queue }) => alpha > 0 ? { query, key, positives, momentum: ema, queue } : undefined,
+  query: ({ query }) => query,
+  positives: ({ alpha, ema, key, positives, queue }) => alpha > 0 ? { key, positives, momentum: ema, queue } : undefined,
   layers: ({ beta, place }, { classes, out }): Readonly<Record<string, ReadonlyArray<number>>> => beta > 0 ? { "place.weight": [out, classes(place)], "place.bias": [classes(place)] } : {},
   loss: (tf, { annotations, keys, layers, present, queue, z }, { alpha, beta, place, temperature }) => {
     if (alpha === 0 && beta === 0) throw new Stage.StageError({ message: "train/momentum-contrastive: alpha and beta are both 0, which leaves no loss" })

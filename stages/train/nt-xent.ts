@@ -20,7 +20,8 @@ export default Train.make({
     query: Stage.withDefault(Views.annotate({ description: "views that the one side is drawn from" }), ["full"]),
     key: Stage.withDefault(Views.annotate({ description: "views that the other side is drawn from" }), ["augmented"])
   },
-  positives: ({ key, positives, query }) => ({ query, key, positives }),
+  query: ({ query }) => query,
+  positives: ({ key, positives }) => ({ key, positives }),
   masked: true,
   loss: (tf, { keys, present, z }, { temperature }) => Contrastive.ntXent(tf, z, keys, present, temperature)
 })

@@ -12,14 +12,14 @@ const Views = Schema.NonEmptyArray(Schema.NonEmptyString)
  * projects one view of each sample, a copy that follows it by a moving average (EMA) another; the cosines of the two, N x N in a batch, are
  * pulled to the identity (InfoNCE) and to soft targets: the cosine of the samples' multi-hot labels. The two losses are added.
  *
- * From the paper: masked view against full view, an EMA copy for the full one, in-batch without a queue, s_ij as the cosine of labels, the
- * sum of two losses. The form of the soft term, its weight and its temperatures are not known to us: `ce` is the cross-entropy to the rows
+ * From the authors (the figure of their repository): masked view against full view, an EMA copy for the full one, in-batch without a queue,
+ * s_ij as the cosine of labels, the sum of two losses. The form of the soft term, its weight and its temperatures are not known to us: `ce` is the cross-entropy to the rows
  * of s scaled to sum 1, `bce` the binary cross-entropy of each pair, and both, with their defaults, are ours. `soft: none` is InfoNCE
  * alone. The paper trains the backbone; on frozen embeddings the loss is put to the test, not the paper's figures.
  *
  * A sample without labels (all targets 0) takes part in the first term and not in the second; a batch without labels has a second term of
- * 0. Where all targets are equal every pair is asked to agree. With `positives: pairs` the key is another sample: temporal
- * positives, say.
+ * 0. Where all targets are equal every pair is asked to agree. With `positives: pairs` the key is another
+ * sample with labels of its own: temporal positives, say.
  */
 export default Train.make({
   name: "train/soft-contrastive",
@@ -41,14 +41,16 @@ export default Train.make({
   },
   fixed: ["ema"],
   annotations: ({ labels, soft }) => soft === "none" ? [] : [labels],
-  positives: ({ ema, key, positives, query }) => ({ query, key, positives, momentum: ema }),
+  query: ({ query }) => query,
+  positives: ({ ema, key, positives }) => ({ key, positives, momentum: ema }),
   masked: true,
-  loss: (tf, { annotations, keys, present, z }, { identity, labels, soft, softTemperature, temperature, weight }) => {
+  loss: (tf, { annotations, keyAnnotations, keys, present, z }, { identity, labels, soft, softTemperature, temperature, weight }) => {
     const instance: tfjs.Scalar = tf.mul(identity, Contrastive.infoNce(tf, z, keys, present, temperature))
     if (soft === "none") return instance
     const targets = annotations[labels]!
     if (targets.rank !== 2) throw new Stage.StageError({ message: `train/soft-contrastive: the annotation column ${labels} holds no target vectors; mine/soft-labels makes them` })
     const term = soft === "ce" ? Contrastive.softCrossEntropy : Contrastive.softBinaryCrossEntropy
-    return tf.add(instance, tf.mul(weight, term(tf, z, keys, tf.reshape(targets, [z.shape[0], targets.shape[1]!]), softTemperature)))
+    const [anchors, others] = [targets, keyAnnotations[labels]!].map((rows): tfjs.Tensor2D => tf.reshape(rows, [z.shape[0], targets.shape[1]!]))
+    return tf.add(instance, tf.mul(weight, term(tf, z, keys, { anchors: anchors!, keys: others! }, softTemperature)))
   }
 })

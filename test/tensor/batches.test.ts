@@ -26,7 +26,7 @@ describe("training batches", () => {
 })
 
 describe("validation chunks", () => {
-  const sizes = (n: number, batch: number, masked: boolean) => validationChunks(Int32Array.from({ length: n }, (_, i) => i), batch, masked).map(({ rows, size }) => [rows.length, size])
+  const sizes = (n: number, batch: number, masked: boolean) => validationChunks(Int32Array.from({ length: n }, (_, i) => i), batch, masked, 0).map(({ rows, size }) => [rows.length, size])
   it("a small fold is one chunk, padded to a multiple of 16", () => {
     expect(sizes(9, 32, true)).toEqual([[9, 16]])
     expect(sizes(63, 32, true)).toEqual([[63, 64]])
@@ -40,5 +40,15 @@ describe("validation chunks", () => {
   })
   it("no rows, no chunks", () => {
     expect(sizes(0, 32, true)).toEqual([])
+  })
+})
+
+describe("validation rows", () => {
+  it("are shuffled by seed, so that a table sorted by class makes no chunk of one class", () => {
+    const rows = Int32Array.from({ length: 256 }, (_, i) => i), chunks = validationChunks(rows, 32, true, 3)
+    for (const { rows: part } of chunks) expect(new Set(Array.from(part, (row) => Math.floor(row / 64))).size).toBe(4)
+    expect(chunks.flatMap(({ rows: part }) => [...part]).toSorted((a, b) => a - b)).toEqual([...rows])
+    expect(validationChunks(rows, 32, true, 3)).toEqual(chunks)
+    expect(validationChunks(rows, 32, true, 4)).not.toEqual(chunks)
   })
 })

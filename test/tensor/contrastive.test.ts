@@ -32,9 +32,10 @@ const evaluate = async (engine: "eager" | "traced", loss: Loss, given: Given, by
   return { value: lane!["value"]![0]!, grad: (name: string) => lane![`grad ${name}`]! }
 }
 const here = (rows: number) => Array.from({ length: rows }, () => 1)
+const labelsOf = ({ keyLabels, labels }: { readonly keyLabels: tfjs.Tensor | undefined; readonly labels: tfjs.Tensor | undefined }) => ({ anchors: labels as tfjs.Tensor2D, keys: (keyLabels ?? labels) as tfjs.Tensor2D })
 const softs: Readonly<Record<string, Loss>> = {
-  ce: (tf, { a, b, labels, temperature }) => Contrastive.softCrossEntropy(tf, a as tfjs.Tensor2D, b as tfjs.Tensor2D, labels as tfjs.Tensor2D, temperature as tfjs.Scalar),
-  bce: (tf, { a, b, labels, temperature }) => Contrastive.softBinaryCrossEntropy(tf, a as tfjs.Tensor2D, b as tfjs.Tensor2D, labels as tfjs.Tensor2D, temperature as tfjs.Scalar),
+  ce: (tf, { a, b, keyLabels, labels, temperature }) => Contrastive.softCrossEntropy(tf, a as tfjs.Tensor2D, b as tfjs.Tensor2D, labelsOf({ keyLabels, labels }), temperature as tfjs.Scalar),
+  bce: (tf, { a, b, keyLabels, labels, temperature }) => Contrastive.softBinaryCrossEntropy(tf, a as tfjs.Tensor2D, b as tfjs.Tensor2D, labelsOf({ keyLabels, labels }), temperature as tfjs.Scalar),
   infonce: (tf, { a, b, present, temperature }) => Contrastive.infoNce(tf, a as tfjs.Tensor2D, b as tfjs.Tensor2D, present as tfjs.Tensor1D, temperature as tfjs.Scalar)
 }
 const both = (term: Loss): Loss => (tf, inputs) => tf.add(softs["infonce"]!(tf, inputs), term(tf, inputs))
@@ -119,6 +120,14 @@ describe("what is defined at the edges", () => {
     const labels = [[1, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 0]], kept = [0, 2, 3, 5], of = (rows: Rows) => kept.map((row) => rows[row]!)
     for (const name of ["ce", "bce"]) {
       expect(await lossOf(softs[name]!, { a, b, labels, temperature })).toBeCloseTo(await lossOf(softs[name]!, { a: of(a), b: of(b), labels: of(labels), temperature }), 5)
+    }
+  })
+  it("a key has the labels of the sample that it is of: exchanging two keys together with their labels changes nothing", async () => {
+    const labels = [[1, 0], [0, 1], [1, 1], [0, 1], [1, 0], [1, 1]], swapped = (rows: Rows) => [rows[1]!, rows[0]!, ...rows.slice(2)]
+    for (const name of ["ce", "bce"]) {
+      const value = await lossOf(softs[name]!, { a, b, labels, keyLabels: labels, temperature })
+      expect(await lossOf(softs[name]!, { a, b: swapped(b), labels, keyLabels: swapped(labels), temperature })).toBeCloseTo(value, 5)
+      expect(Math.abs(await lossOf(softs[name]!, { a, b: swapped(b), labels, keyLabels: labels, temperature }) - value)).toBeGreaterThan(1e-3)
     }
   })
   it("no labels at all: the soft term is 0 and moves nothing", async () => {

@@ -20,7 +20,7 @@ describe("rows of a table of views", () => {
 })
 
 describe("anchors and their positives", () => {
-  it("one view and no positives: the row of the view", () => expect(drawRows({ queries: [view("full")], keys: undefined }, all, random())).toEqual({ anchors: Int32Array.of(1, 3, 5), positives: new Int32Array() }))
+  it("one view and no positives: the row of the view", () => expect(drawRows({ queries: [view("full")], keys: undefined }, all, random())).toEqual({ anchors: Int32Array.of(1, 3, 5), positives: new Int32Array(), samples: new Int32Array() }))
   it("another view of the sample", () => {
     const { anchors, positives } = drawRows({ queries: [view("masked")], keys: { views: [view("full")], positives: new Map() } }, all, random())
     expect([...anchors]).toEqual([2, 4, 6])
@@ -42,6 +42,7 @@ describe("anchors and their positives", () => {
       const drawn = drawRows({ queries: [view("full")], keys: { views: [view("masked")], positives } }, all, random(seed))
       expect([4, 6]).toContain(drawn.positives[0])
       expect([...drawn.positives.subarray(1)]).toEqual([2, 6])
+      expect([...drawn.samples]).toEqual([drawn.positives[0] === 4 ? 1 : 2, 0, 2])
       if (drawn.positives[0] === 4) often++
     }
     expect(often).toBeGreaterThan(260)

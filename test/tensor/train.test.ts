@@ -162,3 +162,18 @@ describe("a loss that does not work", () => {
     expect(() => Train.make({ name: "train/clash", version: 1, summary: "", with: { rate: Schema.Finite }, loss: (tf, { z }) => tf.sum(z) })).toThrow("train/clash: every training has a parameter rate; give the loss's own another name")
   })
 })
+
+describe("a validation that nothing takes part in", () => {
+  it("chooses nothing: the last weights are given, and the user is told", async () => {
+    const given = synthetic(64, 6), ids = Int32Array.from({ length: 64 }, (_, i) => given.split![i] === "val" ? -1 : i % 3)
+    const triplet = (await import("../../stages/train/triplet.ts")).default
+    for (const backend of ["wasm", "onnx"]) {
+      const notices: Array<string> = [], parameters = { tasks: { class: 1 }, out: 3, epochs: 4, rate: 0.01 }
+      const learned = await run(triplet.siblings!.fit([{ inputs: inputsOf({ ...given, annotations: { class: ids } }), parameters: parametersOf(triplet, parameters) }]), backend, notices)
+      expect(notices.join()).toMatch(/the validation loss is 0 from the first epoch on/)
+      const one = await fit(triplet, { ...given, annotations: { class: ids } }, { ...parameters, epochs: 1 }, backend)
+      const weights = learned[0]!["weights"] as unknown as { values: ReadonlyArray<Float64Array> }
+      expect([...weights.values[0]!]).not.toEqual([...one.weights["layer1.weight"]!])
+    }
+  })
+})

@@ -220,8 +220,9 @@ describe("fraction", () => {
     const whole = await divide(split, samplesOf(species), { by: ["label"], test: 0.5, val: 0.5 })
     const { notices, of } = await divide(split, samplesOf(species), { by: ["label"], test: 0.5, val: 0.5, fraction: 0.2 })
     for (const label of ["cow", "deer", "horse"]) expect(count(of, "train", species, (row) => row.label === label)).toBe(4)
-    for (const { id } of species) if (whole.of.get(id) !== "train") expect(of.get(id)).toBe(whole.of.get(id))
-    expect(notices[0]).toBe("training samples that the label fraction keeps: 12 of 60, the others are unused")
+    for (const { id } of species) if (whole.of.get(id) === "test") expect(of.get(id)).toBe(whole.of.get(id))
+    for (const label of ["cow", "deer", "horse"]) expect(count(of, "val", species, (row) => row.label === label)).toBe(4)
+    expect(notices.slice(0, 2)).toEqual(["training samples that the label fraction keeps: 12 of 60, the others are unused", "validation samples that the label fraction keeps: 12 of 60, the others are unused"])
   })
 
   it("nests: what 1% keeps, 10% keeps too, and each kept class has a sample where there are enough", async () => {

@@ -106,7 +106,7 @@ describe("mine/geo-clusters", () => {
     expect(run.columns("annotations").open["class"]).toEqual(cls)
     expect(run.tables["annotations"]!.metadata["class"]).toBe("[]")
     expect(run.place.at(-1)).toBe(-1)
-    expect(run.names).toEqual(run.centres.map(([lat, lon]) => `${lat.toFixed(2)}, ${lon.toFixed(2)}`))
+    expect(run.names).toEqual(run.centres.map(([lat, lon]) => `${lat.toFixed(5)}, ${lon.toFixed(5)}`))
     expect(run.notices).toEqual(["1 of 11 samples have no coordinates; their place is -1"])
     await expect(mine(places, { k: 2 }, annotations("place"))).rejects.toThrow('have a column "place" already')
   })

@@ -23,12 +23,12 @@ const places = (count: number, width: number): Data => {
   }
 }
 const data = places(32, 12)
-const small = { positives: "pairs", out: 4, batch: 16, queue: 32, epochs: 30, rate: 0.05, temperature: 0.2, ema: 0.9, schedule: "constant" }
+const small = { positives: "pairs", key: ["full"], out: 4, batch: 16, queue: 32, epochs: 30, rate: 0.05, temperature: 0.2, ema: 0.9, schedule: "constant" }
 
 describe("momentum contrast on four samples, two a batch, by hand", () => {
   it("the loss of an epoch is that of the formula: the second batch meets the keys of the first in the queue", async () => {
     const x = Float32Array.from({ length: 4 * 3 }, () => draw.normal()), four: Data = { width: 3, x, annotations: {}, pairs: [[0, 1, 1], [1, 0, 1], [2, 3, 1], [3, 2, 1]] }
-    const given = { positives: "pairs", standardize: false, out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
+    const given = { positives: "pairs", key: ["full"], standardize: false, out: 2, batch: 2, queue: 4, epochs: 1, rate: 1e-20, decay: 0, temperature: 0.5, seed: 7 }
     const { history, weights } = await fit(moco, four, given)
     const W = weights["layer1.weight"]!
     const direction = (sample: number) => {
@@ -83,6 +83,21 @@ describe("momentum contrast", () => {
     expect(history.train_loss.at(-1)!).toBeLessThan(0.1)
   })
 
+  it("the pretext alone sees the views that `query` names", async () => {
+    const views = (second: number): Data => ({ ...data, x: Float32Array.from({ length: data.x.length * 2 }, (_, i) => Math.floor(i / 12) % 2 === 0 ? data.x[Math.floor(i / 24) * 12 + i % 12]! : second * (i % 7)), views: ["one", "two"] })
+    const weights = async (second: number, query: string) => (await fit(moco, views(second), { ...small, epochs: 2, alpha: 0, beta: 1, query: [query] })).weights["layer1.weight"]
+    expect(await weights(1, "one")).toEqual(await weights(2, "one"))
+    expect(await weights(1, "two")).not.toEqual(await weights(1, "one"))
+  })
+
+  it("no epoch before the queue is full of keys is taken for the best", async () => {
+    // three batches of 16 an epoch, so that 480 keys are full after ten: until then validation chooses nothing
+    const given = { ...small, queue: 480, epochs: 9, patience: 2 }, unvalidated: Data = { ...data, split: data.split!.map((role) => role === "val" ? "unused" : role) }
+    const chosen = await fit(moco, data, given)
+    expect(chosen.history.val_loss).toHaveLength(9)
+    expect(chosen.weights).toEqual((await fit(moco, unvalidated, given)).weights)
+  })
+
   it("alpha and beta add the two losses", async () => {
     const once = { ...small, epochs: 1, rate: 1e-20, decay: 0 }
     const [both, contrast, pretext] = await Promise.all([{ alpha: 2, beta: 3 }, { alpha: 1, beta: 0 }, { alpha: 0, beta: 1 }].map(async (weights) => (await fit(moco, data, { ...once, ...weights })).history.train_loss[0]!))
@@ -112,7 +127,14 @@ describe("what cannot be trained says why", () => {
   it("a positive that would be the sample itself", async () => {
     const { pairs: _, ...without } = data
     expect(await failure(fit(moco, without, small))).toMatch(/`positives: pairs` needs the port `pairs`; mine\/temporal-positives gives them/)
-    expect(await failure(fit(moco, data, { ...small, positives: "views" }))).toMatch(/each sample would be its own positive, as both are its view "full".*bind `pairs` and say `positives: pairs`/)
+    expect(await failure(fit(moco, data, { ...small, positives: "views" }))).toMatch(/a sample in its view "full" would be its own positive, as no other view is a key.*bind `pairs` and say `positives: pairs`/)
+  })
+  it("a view among several that has no other view for a key", async () => {
+    const twice: Data = { ...data, x: Float32Array.from({ length: data.x.length * 2 }, (_, i) => data.x[Math.floor(i / 24) * 12 + i % 12]!), views: ["full", "masked"] }
+    expect(await failure(fit(moco, twice, { ...small, positives: "views", query: ["full", "masked"], key: ["full"] }))).toMatch(/a sample in its view "full" would be its own positive/)
+  })
+  it("a head without classes to tell apart", async () => {
+    expect(await failure(fit(moco, { ...data, names: { place: ["one"] } }, { ...small, beta: 1 }))).toMatch(/the annotation column place has one class/)
   })
   it("a view that is not there", async () => {
     expect(await failure(fit(moco, data, { ...small, key: ["augmented"] }))).toMatch(/the embeddings have no view "augmented"; they have full/)
