@@ -42,6 +42,14 @@ export interface Handed {
   readonly samples: string
 }
 
+/** What the same key gave when it was run before, and was not what it gave then. */
+export interface Earlier {
+  readonly started: string
+  readonly host: string
+  /** Digests of what came out, by `port.column`. */
+  readonly columns: Readonly<Record<string, string>>
+}
+
 export interface Action {
   readonly version: 1
   readonly key: string
@@ -59,6 +67,8 @@ export interface Action {
   readonly handed?: Handed
   /** Why it was made although its key was no new one. */
   readonly because?: "forced" | "output lost"
+  /** Where it came out differently before, the oldest first. */
+  readonly earlier?: ReadonlyArray<Earlier>
   readonly trace?: Trace
   /** The key of the static part, where files are found while the stage runs. */
   readonly staticKey?: string

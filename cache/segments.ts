@@ -3,6 +3,7 @@
  * lies. An embeddings table is a list of places in segments, so a vector is stored once however many tables hold it.
  */
 import { hash } from "node:crypto"
+import * as fs from "node:fs"
 import * as Data from "effect/Data"
 import type { Vectors } from "../schemas/column.ts"
 import { column, table } from "../schemas/table.ts"
@@ -42,6 +43,22 @@ const decodeSegment = (bytes: Uint8Array) => {
     width,
     keys: Array.from({ length: rows }, (_, row) => bytes.subarray(headerBytes + row * keyBytes, headerBytes + (row + 1) * keyBytes)),
     values: new Float32Array(bytes.buffer, bytes.byteOffset + headerBytes + rows * keyBytes, rows * width)
+  }
+}
+
+/** Width and keys of the rows of a segment on disk, without its vectors; `undefined` where it is no segment, or cut off. */
+export const readSegment = (path: string): { readonly width: number; readonly keys: ReadonlyArray<Uint8Array> } | undefined => {
+  const file = fs.openSync(path, "r")
+  try {
+    const { size } = fs.fstatSync(file), head = new Uint32Array(2)
+    fs.readSync(file, head, 0, headerBytes, 0)
+    const [width = 0, rows = 0] = head
+    if (size !== headerBytes + rows * (keyBytes + 4 * width)) return undefined
+    const keys = new Uint8Array(rows * keyBytes)
+    fs.readSync(file, keys, 0, keys.length, headerBytes)
+    return { width, keys: Array.from({ length: rows }, (_, row) => keys.subarray(row * keyBytes, (row + 1) * keyBytes)) }
+  } finally {
+    fs.closeSync(file)
   }
 }
 
@@ -88,7 +105,7 @@ export const gather = (store: Store, index: Index, places: ReadonlyArray<RowPlac
   for (const [segment, rows] of bySegment) {
     const bytes = intact(store, segment)
     if (bytes === undefined) {
-      index.dropSegment(segment)
+      index.dropSegments([segment])
       lost = true
       continue
     }

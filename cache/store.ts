@@ -6,7 +6,9 @@
  *     format                 version of this layout
  *     blobs/ab/ab12...       tables (Arrow IPC files) and pixels that ingest made
  *     actions/ab/ab12....json   one document a result: its key with the pre-image, its outputs' digests, when, where, how long
+ *     segments/ runs/ graphs/ tags/ evictions/    more documents: row segments, the history, its graphs, names of results, what was removed
  *     index.sqlite           look-up tables, rebuilt from the above when lost
+ *     lock.sqlite            empty: through it the system knows who uses the cache
  */
 import { createHash, hash, randomUUID } from "node:crypto"
 import * as fs from "node:fs"
@@ -14,7 +16,17 @@ import { dirname, join } from "node:path"
 import { updateBytes } from "./digest.ts"
 import { CacheError, Corrupt, guarded } from "./error.ts"
 
-const format = "1"
+/** The version of the layout. */
+export const format = "1"
+
+/** A blob or a document on disk. */
+export interface StoredFile {
+  readonly name: string
+  readonly path: string
+  readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly modified: number
+}
 
 /** SHA-256, hex, of bytes that may come in several parts, of any size. */
 export const digestBytes = (...parts: ReadonlyArray<Uint8Array>): string => parts.reduce(updateBytes, createHash("sha256")).digest("hex")
@@ -43,6 +55,11 @@ export class Store {
         throw new CacheError({ path: root, message: `the cache at ${root} has format ${found}, this outcrop reads format ${format}: use another --cache, or delete that folder to start afresh` })
       }
     })
+    return new Store(root)
+  }
+
+  /** A store that is only read, of whose format the caller has made sure. */
+  static reading(root: string): Store {
     return new Store(root)
   }
 
@@ -99,22 +116,69 @@ export class Store {
       : []
   }
 
+  /** Every regular file of a folder ("blobs", or one of documents), by its place; whatever else lies there is passed over. */
+  *files(folder: string): Generator<StoredFile> {
+    const root = join(this.root, folder)
+    if (!fs.existsSync(root)) return
+    for (const part of fs.readdirSync(root, { withFileTypes: true })) {
+      if (!part.isDirectory()) continue
+      for (const entry of fs.readdirSync(join(root, part.name), { withFileTypes: true })) {
+        const name = entry.name.replace(/\.json$/, ""), path = join(root, part.name, entry.name)
+        if (!entry.isFile() || part.name !== name.slice(0, 2) || (folder === "blobs") !== (name === entry.name)) continue
+        const stat = fs.lstatSync(path, { throwIfNoEntry: false })
+        if (stat !== undefined) yield { name, path, bytes: stat.size, modified: stat.mtimeMs }
+      }
+    }
+  }
+
+  /** Takes a blob, or a document of a folder, out of the store. */
+  remove(folder: string, name: string): void {
+    guarded(this.root, () => {
+      try {
+        fs.unlinkSync(folder === "blobs" ? this.blobPath(name) : this.#documentPath(folder, name))
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
+      }
+    })
+  }
+
+  /** Keeps bytes that come piece by piece, if they are those of the digest. */
+  takeBlob(digest: string, pieces: Iterable<Uint8Array>): boolean {
+    const temporary = this.#temporary()
+    return guarded(this.root, () => {
+      try {
+        const sum = createHash("sha256"), file = fs.openSync(temporary, "w")
+        try {
+          for (const piece of pieces) {
+            sum.update(piece)
+            for (let at = 0; at < piece.length;) at += fs.writeSync(file, piece, at)
+          }
+        } finally {
+          fs.closeSync(file)
+        }
+        if (sum.digest("hex") !== digest) return false
+        moveInto(temporary, this.blobPath(digest))
+        return true
+      } finally {
+        fs.rmSync(temporary, { force: true })
+      }
+    })
+  }
+
+  #temporary(): string {
+    return join(this.root, "tmp", `${process.pid}-${randomUUID()}`)
+  }
+
   #documentPath(folder: string, name: string): string {
     return join(this.root, folder, name.slice(0, 2), `${name}.json`)
   }
 
   #write(path: string, parts: ReadonlyArray<Uint8Array>): void {
-    const temporary = join(this.root, "tmp", `${process.pid}-${randomUUID()}`)
+    const temporary = this.#temporary()
     guarded(this.root, () => {
       try {
         writeParts(temporary, parts)
-        try {
-          fs.renameSync(temporary, path)
-        } catch (cause) {
-          if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
-          fs.mkdirSync(dirname(path), { recursive: true })
-          fs.renameSync(temporary, path)
-        }
+        moveInto(temporary, path)
       } catch (cause) {
         fs.rmSync(temporary, { force: true })
         throw cause
@@ -128,6 +192,17 @@ export class Store {
     } catch {
       // a read-only cache keeps its damaged file; it is not served either way
     }
+  }
+}
+
+/** Renames a file to a place whose folder may not be there yet. */
+const moveInto = (from: string, to: string): void => {
+  try {
+    fs.renameSync(from, to)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
+    fs.mkdirSync(dirname(to), { recursive: true })
+    fs.renameSync(from, to)
   }
 }
 

@@ -2,60 +2,13 @@
 import * as fs from "node:fs"
 import * as Effect from "effect/Effect"
 import { encode } from "../schemas/arrow.ts"
-import { type Column, isVectors } from "../schemas/column.ts"
 import { suggest } from "../schemas/diagnostic.ts"
-import type { Table } from "../schemas/table.ts"
+import { csvOf, jsonOf, parquetOf } from "../schemas/tabular.ts"
 import { tableOf } from "../report/finished.ts"
 import { userError } from "./error.ts"
 import { finishedOf } from "./finished.ts"
 import { openSession, type SessionFlags } from "./session.ts"
 import { readWords } from "./words.ts"
-
-/** A value as JSON holds it: typed arrays as lists, NaN as null. */
-const cell = (column: Column, row: number): unknown => {
-  if (isVectors(column)) return Array.from(column.values.subarray(row * column.width, (row + 1) * column.width), finite)
-  const value: unknown = (column as ArrayLike<unknown>)[row]
-  return typeof value === "number" ? finite(value) : ArrayBuffer.isView(value) ? Array.from(value as Float64Array, finite) : value
-}
-const finite = (value: number) => Number.isFinite(value) ? value : null
-
-const csvCell = (value: unknown): string => {
-  const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value)
-  return /[",\n]/.test(text) ? `"${text.replaceAll("\"", "\"\"")}"` : text
-}
-
-const csv = (table: Table): string => {
-  const columns = [...table.columns]
-  const lines = [columns.map(([name]) => csvCell(name)).join(",")]
-  for (let row = 0; row < table.rows; row++) lines.push(columns.map(([, { column }]) => csvCell(cell(column, row))).join(","))
-  return `${lines.join("\n")}\n`
-}
-const json = (table: Table): string =>
-  `${JSON.stringify(Array.from({ length: table.rows }, (_, row) => Object.fromEntries(Array.from(table.columns, ([name, { column }]) => [name, cell(column, row)]))))}\n`
-
-const parquet = async (table: Table): Promise<Uint8Array> => {
-  const { parquetWriteBuffer } = await import("hyparquet-writer")
-  return new Uint8Array(parquetWriteBuffer({
-    columnData: Array.from(table.columns, ([name, { kind, column }]) => {
-      const data = Array.from({ length: table.rows }, (_, row) => cell(column, row))
-      switch (kind) {
-        case "text":
-        case "optionalText":
-          return { name, data, type: "STRING" as const, nullable: kind === "optionalText" }
-        case "number":
-          return { name, data, type: "DOUBLE" as const }
-        case "float":
-          return { name, data, type: "FLOAT" as const }
-        case "integer":
-          return { name, data, type: "INT32" as const, nullable: false }
-        case "time":
-          return { name, data: data.map((value) => value === null ? null : new Date(Number(value))), type: "TIMESTAMP" as const }
-        default:
-          return { name, data, type: "JSON" as const, nullable: false }
-      }
-    })
-  }))
-}
 
 export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & { readonly words: ReadonlyArray<string>; readonly json: boolean; readonly output: string | undefined }) {
   const words = readWords(flags.words)
@@ -78,11 +31,11 @@ export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & {
   if (table === undefined) return yield* userError(`the table of ${node.address} is lost from the cache: run "outcrop run ${words.file} ${stage}" to make it again`)
   const { output } = flags
   if (output === undefined) {
-    process.stdout.write(flags.json ? json(table) : csv(table))
+    process.stdout.write(flags.json ? jsonOf(table) : csvOf(table))
     return
   }
   const format = output.split(".").at(-1)
-  const bytes = format === "arrow" || format === "feather" ? encode(table) : format === "csv" ? csv(table) : format === "json" ? json(table) : format === "parquet" ? yield* Effect.promise(() => parquet(table)) : undefined
+  const bytes = format === "arrow" || format === "feather" ? encode(table) : format === "csv" ? csvOf(table) : format === "json" ? jsonOf(table) : format === "parquet" ? yield* Effect.promise(() => parquetOf(table)) : undefined
   if (bytes === undefined) return yield* userError(`--output ends in .arrow, .parquet, .csv or .json, got ${output}`)
   fs.writeFileSync(output, bytes)
   console.error(`${output}: ${table.rows} rows of ${node.address} (${chosen})`)

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { run, type RunEvent, type RunResult } from "../engine/run.ts"
-import { allResults, askedMetrics, reportText, unknownColumns, unknownMetrics } from "../report/report.ts"
+import { allResults, askedMetrics, reportOf, reportText, unknownColumns, unknownMetrics } from "../report/report.ts"
 import { style } from "../report/terminal.ts"
 import { CommandError } from "./error.ts"
 import { invocation } from "./invocation.ts"
@@ -103,9 +103,9 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
     const { nodes } = summary
     for (const { first, more, text } of groupNotices(grid, result)) console.error(style("dim", `${first}${more > 0 ? ` and ${more} more` : ""}: ${text}`))
     const { report } = file.pipeline
-    const all = allResults({ grid, ...result }, report)
+    const finished = { grid, ...result }, all = allResults(finished, report)
     for (const text of [...unknownColumns(all, report.columns), ...unknownMetrics(all, askedMetrics(report))]) console.error(`${words.file}, report: ${text}`)
-    const shown = reportText(all, report)
+    const shown = reportText(reportOf(finished, all, report))
     if (shown !== "") console.log(`\n${shown}\n`)
     const parts = [
       `${nodes.total} nodes from ${summary.cells} cells`,

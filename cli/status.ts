@@ -1,4 +1,4 @@
-/** `outcrop status`: which results are there, a line for each node that is not. */
+/** `outcrop status`: which results are there, a line for each node that is not; or the runs on record. */
 import * as Effect from "effect/Effect"
 import { plan } from "../engine/plan.ts"
 import { why } from "../engine/why.ts"
@@ -9,7 +9,11 @@ import { readWords } from "./words.ts"
 
 const most = 20
 
-export const statusCommand = Effect.fn("cli/status")(function*(flags: SessionFlags & { readonly words: ReadonlyArray<string>; readonly json: boolean }) {
+export const statusCommand = Effect.fn("cli/status")(function*(flags: SessionFlags & { readonly words: ReadonlyArray<string>; readonly json: boolean; readonly runs: boolean }) {
+  if (flags.runs) {
+    const { historyCommand } = yield* Effect.promise(() => import("./history.ts"))
+    return yield* historyCommand(flags)
+  }
   const words = readWords(flags.words)
   const session = yield* openSession(words, flags, words.names)
   const { backend, cache, grid } = session

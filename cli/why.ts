@@ -17,6 +17,8 @@ export const describeCause = ({ after, before, kind, part }: Cause): string => {
       return "never ran"
     case "output lost":
       return "its output is lost from the cache"
+    case "removed":
+      return `its result was removed from the cache ${part}`
     case "forced":
       return "forced"
     case "upstream":
@@ -24,6 +26,7 @@ export const describeCause = ({ after, before, kind, part }: Cause): string => {
     case "impossible":
       return part
     case "code":
+      if (part === "stage") return `implementation ${show(before)} -> ${show(after)}`
       return `code${part === "code.closure" ? "" : ` (${part})`}: ${show(before)} -> ${show(after)}`
     default:
       return `${kind} ${part}: ${before === null ? "absent" : show(before)} -> ${after === null ? "absent" : show(after)}`
@@ -47,12 +50,15 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
     return
   }
   // what runs comes first; of what is up to date without a story a few lines are enough
-  const telling = answers.filter(({ causes, state }) => state !== "cached" || causes.length > 0), quiet = answers.filter((answer) => !telling.includes(answer))
+  const telling = answers.filter(({ causes, state }) => state !== "cached" || causes.some(({ kind }) => kind !== "never ran")), quiet = answers.filter((answer) => !telling.includes(answer))
   const shown = [...telling.slice(0, 50), ...(quiet.length > 5 ? [] : quiet)]
-  for (const { causes, node, previous, state } of shown) {
-    const last = state === "cached" ? causes.length > 0 ? "up to date; it last ran because of" : "up to date" : state === "maybe" ? "may run" : state === "failed" ? "cannot run" : state === "restored" ? "will be made again" : "will run"
+  const startOf = (key: string | undefined) => key === undefined ? "" : cache.index.action(key)?.started ?? ""
+  for (const { causes, key, node, previous, state } of shown) {
+    const upToDate = quiet.some((answer) => answer.node === node) ? causes.length > 0 ? "up to date since its first run" : "up to date"
+      : startOf(previous) > startOf(key) ? "up to date: what it gave before serves again; since the last result this changed" : "up to date; it last ran because of"
+    const last = state === "cached" ? upToDate : state === "maybe" ? "may run" : state === "failed" ? "cannot run" : state === "restored" ? "will be made again" : "will run"
     console.log(`${style("bold", node.address)} ${style("dim", `(${node.implementation.uses})`)} ${last}`)
-    for (const cause of causes) console.log(`  ${describeCause(cause)}`)
+    for (const cause of causes) if (state !== "cached" || cause.kind !== "never ran") console.log(`  ${describeCause(cause)}`)
     const compared = previous === undefined ? undefined : cache.index.action(previous)
     if (compared !== undefined && state !== "cached" && state !== "restored") console.log(style("dim", `  compared with ${previous!.slice(0, 12)} of ${compared.started.slice(0, 19).replace("T", " ")} UTC`))
   }

@@ -27,6 +27,12 @@ export const readBytes = (text: string): number | undefined => {
   return match === null ? undefined : Number(match[1]) * 1024 ** " kmgt".indexOf(match[2]!.toLowerCase() || " ")
 }
 
+/** Milliseconds of `30d`, `12h` or `2w`. */
+export const readAge = (text: string): number | undefined => {
+  const match = /^(\d+(?:\.\d+)?)([hdw])$/.exec(text.trim()), hour = 3_600_000
+  return match === null ? undefined : Number(match[1]) * { h: hour, d: 24 * hour, w: 168 * hour }[match[2] as "h" | "d" | "w"]
+}
+
 /** Bytes as a person reads them. */
 export const showBytes = (bytes: number): string => {
   const units = ["B", "kB", "MB", "GB", "TB"]

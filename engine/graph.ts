@@ -2,6 +2,7 @@
  * What a pipeline came to: its nodes with their keys, what each took from which, and which node serves which cell. It explains itself without
  * the pipeline, its code or the grid that it was made of, and is kept with every run; runs that came to the same share one.
  */
+import { pick } from "./axes.ts"
 import type { Grid } from "./expand.ts"
 
 export interface GraphNode {
@@ -50,3 +51,18 @@ export const valuesOf = ({ axes, codes }: Graph, cell: number): Readonly<Record<
     const label = labels[codes[cell * axes.length + i]!]
     return label === undefined ? [] : [[name, label]]
   }))
+
+/** The part of a graph that some of its cells are: all of its nodes, and only the cells that match. Throws `InvalidPipeline` where none does. */
+export const picked = (graph: Graph, picks: Readonly<Record<string, ReadonlyArray<string>>>): Graph => {
+  const width = graph.axes.length, columns = graph.axes.map(({ labels, name, replicate }) => ({ name, replicate, labels: [...labels], values: [], paths: [] }))
+  const { codes, count } = pick({ columns, count: graph.cells, codes: Int32Array.from(graph.codes) }, picks)
+  if (count === graph.cells) return graph
+  // those that match stand in the order of all
+  const kept: Array<number> = []
+  for (let cell = 0; cell < graph.cells && kept.length < count; cell++) {
+    let same = true
+    for (let i = 0; i < width && same; i++) same = codes[kept.length * width + i] === graph.codes[cell * width + i]
+    if (same) kept.push(cell)
+  }
+  return { ...graph, codes: [...codes], cells: count, of: Object.fromEntries(Object.entries(graph.of).map(([stage, nodes]) => [stage, kept.map((cell) => nodes[cell]!)])) }
+}

@@ -4,15 +4,17 @@
  */
 import { execFile } from "node:child_process"
 import { hash, randomBytes } from "node:crypto"
-import { hostname } from "node:os"
+import { hostname, uptime } from "node:os"
 import { promisify } from "node:util"
 import { gunzipSync, gzipSync } from "node:zlib"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Action } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
+import { suggest } from "../schemas/diagnostic.ts"
 import type { Graph } from "./graph.ts"
 
-const Run = Schema.Struct({
+export const Run = Schema.Struct({
   version: Schema.Literal(1),
   id: Schema.String,
   state: Schema.Literals(["running", "done", "failed", "interrupted"]),
@@ -26,6 +28,8 @@ const Run = Schema.Struct({
   /** The commit that the pipeline's folder was at, and whether anything differed from it; null: no repository. */
   git: Schema.NullOr(Schema.Struct({ commit: Schema.String, dirty: Schema.Boolean })),
   host: Schema.String,
+  /** The process that ran it. */
+  pid: Schema.Finite,
   versions: Schema.Record(Schema.String, Schema.String),
   /** Digest of the graph. */
   graph: Schema.NullOr(Schema.String),
@@ -46,7 +50,8 @@ export const gitState = async (folder: string): Promise<Run["git"]> => {
 }
 
 /** Writes a run down, in the place of what was written of it before. */
-export const putRun = ({ store }: Cache, run: Omit<Run, "version" | "host">): void => store.putDocument("runs", run.id, JSON.stringify({ version: 1, ...run, host: hostname() } satisfies Run))
+export const putRun = ({ store }: Cache, run: Omit<Run, "version" | "host" | "pid">): void =>
+  store.putDocument("runs", run.id, JSON.stringify({ version: 1, ...run, host: hostname(), pid: process.pid } satisfies Run))
 
 /** Keeps a graph; gives its digest. */
 export const putGraph = ({ store }: Cache, graph: Graph): string => {
@@ -59,16 +64,69 @@ export const putGraph = ({ store }: Cache, graph: Graph): string => {
 export const graphAt = ({ store }: Cache, digest: string): Graph | undefined => {
   const kept = store.document("graphs", digest)
   if (kept === undefined) return undefined
-  const text = gunzipSync(Buffer.from(kept, "base64")).toString("utf8")
-  return hash("sha256", text, "hex") === digest ? JSON.parse(text) as Graph : undefined
+  // the graph of a large grid has megabytes
+  const text = gunzipSync(Buffer.from(kept, "base64"), { chunkSize: 1 << 22 })
+  return hash("sha256", text, "hex") === digest ? JSON.parse(text.toString("utf8")) as Graph : undefined
 }
 
-/** All runs that can be read, the oldest first, and how many cannot. */
-export const runs = ({ store }: Cache): { readonly runs: ReadonlyArray<Run>; readonly unreadable: number } => {
-  const read = store.documents("runs").toSorted().map((id) => {
+/** All runs that can be read, the oldest first, and the ids of those that cannot. */
+export const runs = ({ store }: Cache): { readonly runs: ReadonlyArray<Run>; readonly unreadable: ReadonlyArray<string> } => {
+  const known: Array<Run> = [], unreadable: Array<string> = []
+  for (const id of store.documents("runs").toSorted()) {
     const text = store.document("runs", id)
-    return text === undefined ? Option.none() : Schema.decodeUnknownOption(Schema.fromJsonString(Run))(text)
-  })
-  const known = read.flatMap(Option.toArray)
-  return { runs: known, unreadable: read.length - known.length }
+    const read = text === undefined ? Option.none() : Schema.decodeUnknownOption(Schema.fromJsonString(Run))(text)
+    if (Option.isSome(read)) known.push(read.value)
+    else unreadable.push(id)
+  }
+  return { runs: known.toSorted((a, b) => a.started < b.started ? -1 : a.started > b.started ? 1 : 0), unreadable }
+}
+
+/** A process of this machine that is there; the number of one that ended before the machine was started may be another's by now. */
+const alive = ({ pid, started }: Run): boolean => {
+  if (Date.parse(started) < Date.now() - uptime() * 1000) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === "EPERM"
+  }
+}
+
+/** How a run stands. One that was never written down as ended and whose process is gone was cut off; of another machine's that cannot be told. */
+export const stateOf = (run: Run): Run["state"] | "cut off" => run.state === "running" && run.host === hostname() && !alive(run) ? "cut off" : run.state
+
+/** The run of an id, or of the beginning of one; "last" is the newest, "last~2" the second before it. A text says why there is none. */
+export const runNamed = (all: ReadonlyArray<Run>, name: string): Run | string => {
+  if (all.length === 0) return "no run is on record in this cache"
+  const back = /^last(?:~(\d+))?$/.exec(name)
+  if (back !== null) return all.at(-1 - Number(back[1] ?? 0)) ?? `there is no ${name}: ${all.length} runs are on record, the oldest is last~${all.length - 1}`
+  const found = all.filter(({ id }) => id.startsWith(name))
+  if (found.length === 1) return found[0]!
+  if (found.length > 1) return `${found.length} runs begin with "${name}": ${found.slice(0, 10).map(({ id }) => id).join(", ")}${found.length > 10 ? ", ..." : ""}`
+  return `there is no run "${name}"${suggest(name, all.map(({ id }) => id))}; the last is ${all.at(-1)!.id} ("outcrop status --runs" lists all)`
+}
+
+/**
+ * Tells which run made a result: the one that was under way on its machine when the work began and, where several were, came to its key. Ends that were
+ * not written down leave only the beginning: the newest of those is told. Several, where two runs of one pipeline worked side by side; none
+ * for what is older than the history or came from another cache.
+ */
+export const makers = (cache: Cache, all: ReadonlyArray<Run>): (action: Pick<Action, "key" | "started" | "host">) => ReadonlyArray<Run> => {
+  const keys = new Map<string, ReadonlySet<string | null>>()
+  const cameTo = (digest: string, key: string): boolean => {
+    let known = keys.get(digest)
+    if (known === undefined) {
+      known = new Set(graphAt(cache, digest)?.nodes.map((node) => node.key))
+      keys.set(digest, known)
+    }
+    return known.has(key)
+  }
+  const spans = all.map((run) => ({ run, from: Date.parse(run.started), to: run.state === "running" ? Infinity : Date.parse(run.started) + run.seconds * 1000 }))
+  return ({ host, key, started }) => {
+    const at = Date.parse(started)
+    const under = spans.filter(({ from, run, to }) => run.host === host && from <= at && at <= to).map(({ run }) => run)
+    if (under.length < 2) return under
+    const sure = under.filter(({ graph }) => graph !== null && cameTo(graph, key))
+    return sure.length > 0 ? sure : under.filter(({ graph }) => graph === null).slice(-1)
+  }
 }

@@ -1,5 +1,5 @@
 import { hostname } from "node:os"
-import type { Action } from "../cache/action.ts"
+import type { Action, Earlier } from "../cache/action.ts"
 import type { Node } from "./expand.ts"
 import { keyOf, withTrace } from "./key.ts"
 import type { Missing } from "./lookup.ts"
@@ -25,4 +25,16 @@ export const actionOf = (node: Node, missing: Missing, result: MemberResult, sta
     host: hostname(),
     node: process.version
   }
+}
+
+const columnsOf = ({ outputs }: Action): Earlier["columns"] =>
+  Object.fromEntries(Object.entries(outputs).flatMap(([port, { columns }]) => Object.entries(columns).map(([name, { digest }]) => [`${port}.${name}`, digest])))
+
+/** An action with what its key gave `before`, where that was something else: two results of one key are remembered, and never taken for one. */
+export const remembering = (before: Action | undefined, action: Action): Action => {
+  if (before === undefined) return action
+  const columns = columnsOf(before), now = columnsOf(action), names = [...new Set([...Object.keys(columns), ...Object.keys(now)])]
+  const changed = names.some((name) => columns[name] !== now[name])
+  const earlier = [...before.earlier ?? [], ...changed ? [{ started: before.started, host: before.host, columns }] : []]
+  return earlier.length === 0 ? action : { ...action, earlier }
 }

@@ -11,6 +11,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Action, Output } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
 import { digestOf, type Document } from "../cache/canonical.ts"
+import { keepClosure } from "./closure-text.ts"
 import { isCommand } from "./command.ts"
 import { embedder, type RowCounts } from "./embedding.ts"
 import type { Grid, Node } from "./expand.ts"
@@ -21,7 +22,7 @@ import { discardDamagedPixels } from "./pixels.ts"
 import { Pool, WorkFailed } from "./pool.ts"
 import { runCommand } from "./process.ts"
 import { type InputTable, type Job, type MemberResult, sizeOf } from "./protocol.ts"
-import { actionOf } from "./record.ts"
+import { actionOf, remembering } from "./record.ts"
 import { LostOutput, Tables } from "./tables.ts"
 
 export type State = "cached" | "run" | "restored" | "failed" | "skipped"
@@ -189,8 +190,15 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
   })
   yield* Effect.addFinalizer(() => Effect.sync(enterActions))
 
+  /** Implementations whose text is in the store. */
+  const kept = new Set<string>()
+
   const record = ({ missing, node }: Work, result: MemberResult, started: string, seconds: number) => {
-    const action = actionOf(node, missing, result, started, seconds)
+    if (!kept.has(node.implementation.file)) keepClosure(store, node.implementation)
+    kept.add(node.implementation.file)
+    const because = restoring.has(node.index) ? "output lost" : force.has(node.stage) ? "forced" : undefined
+    const made: Action = { ...actionOf(node, missing, result, started, seconds), ...(because === undefined ? {} : { because }) }
+    const action = remembering(index.action(made.key), made)
     store.putDocument("actions", action.key, JSON.stringify(action))
     unindexed.push(action)
     // an ingest result is found through its trace, which only the index has: it is entered at once

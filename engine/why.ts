@@ -4,11 +4,12 @@
  */
 import type { Cache } from "../cache/cache.ts"
 import type { Document } from "../cache/canonical.ts"
+import { evictions } from "../cache/evictions.ts"
 import type { Grid, Node } from "./expand.ts"
-import { observe } from "./files.ts"
+import { observer } from "./files.ts"
 import type { PlanResult } from "./plan.ts"
 
-export type CauseKind = "never ran" | "code" | "parameter" | "input" | "file" | "engine" | "output lost" | "forced" | "upstream" | "impossible"
+export type CauseKind = "never ran" | "code" | "parameter" | "input" | "file" | "engine" | "output lost" | "removed" | "forced" | "upstream" | "impossible"
 
 export interface Cause {
   readonly kind: CauseKind
@@ -57,10 +58,22 @@ export interface Why {
   readonly causes: ReadonlyArray<Cause>
 }
 
+const neverRan = (node: Node): Cause => ({ kind: "never ran", part: node.implementation.stage.name, before: null, after: null })
+
 /** Explains every node of a plan that `wanted` accepts. */
 export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; readonly grid: Grid; readonly result: PlanResult; readonly wanted: (node: Node) => boolean }): Array<Why> => {
   const { index } = cache
   const history = index.addresses(grid.file.pipeline.name)
+  let evicted: ReturnType<typeof evictions> | undefined
+  /** The removal on record of one of these results or blobs. */
+  const removal = (names: ReadonlyArray<string | undefined>): ReadonlyArray<Cause> => {
+    evicted ??= evictions(cache.store)
+    for (const name of names) {
+      const eviction = name === undefined ? undefined : evicted.get(name)
+      if (eviction !== undefined) return [{ kind: "removed", part: `by ${eviction.by === "gc" ? "gc" : "verify --repair"} on ${eviction.at.slice(0, 10)}`, before: null, after: null }]
+    }
+    return []
+  }
   return result.nodes.flatMap((planned): Array<Why> => {
     const { forced, key, missing, node, state } = planned
     if (!wanted(node)) return []
@@ -69,12 +82,17 @@ export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; re
       // up to date: tell why it last ran
       const before = own?.key === key ? own?.previous : own?.key
       const now = key === undefined ? undefined : index.action(key)
-      const then = before === undefined ? undefined : index.action(before)
+      if (now?.because !== undefined) return [{ node, state, key, previous: key, causes: [{ kind: now.because, part: node.stage, before: null, after: null }] }]
+      if (before === undefined) return [{ node, state, key, previous: undefined, causes: [neverRan(node)] }]
+      const then = index.action(before)
       return [{ node, state, key, previous: before, causes: now === undefined || then === undefined ? [] : differences(then.preimage, now.preimage) }]
     }
     const previousKey = own?.key ?? index.byIdentity(node.identity)?.key
     if (forced) return [{ node, state, key, previous: previousKey, causes: [{ kind: "forced", part: node.stage, before: null, after: null }] }]
-    if (state === "restored") return [{ node, state, key, previous: key, causes: [{ kind: "output lost", part: node.stage, before: null, after: null }] }]
+    if (state === "restored") {
+      const removed = removal(Object.values(planned.entry!.outputs).map(({ blob }) => blob))
+      return [{ node, state, key, previous: key, causes: removed.length > 0 ? removed : [{ kind: "output lost", part: node.stage, before: null, after: null }] }]
+    }
     if (missing?.done === "never") return [{ node, state, key, previous: previousKey, causes: [{ kind: "impossible", part: missing.message, before: null, after: null }] }]
     if (missing === undefined) {
       const upstream = node.bindings.filter((binding) => result.nodes[binding.node]!.state !== "cached")
@@ -84,12 +102,17 @@ export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; re
       const parameters = then === undefined ? [] : differences(partOf(then.preimage), { stage: node.implementation.stage.name, version: node.implementation.stage.version, code: node.implementation.code, with: withoutFiles(node.parameters as Document, then.preimage) })
       return [{ node, state, key, previous: known, causes: [...parameters, ...causes] }]
     }
+    // the key of an ingest result is known only by its name
+    const removed = removal([key ?? (own !== undefined && index.entry(own.key) === undefined ? own.key : undefined)])
+    if (removed.length > 0) return [{ node, state, key, previous: undefined, causes: removed }]
     const known = previousKey ?? nearest(cache, node, missing.preimage)
     const then = known === undefined ? undefined : index.action(known)
-    if (then === undefined) return [{ node, state, key, previous: undefined, causes: [{ kind: "never ran", part: node.implementation.stage.name, before: null, after: null }] }]
+    if (then === undefined) return [{ node, state, key, previous: undefined, causes: [neverRan(node)] }]
     // an ingest stage's files are found while it runs; those it met last time tell what changed
-    const files = missing.staticKey === undefined ? [] : index.traces(missing.staticKey).filter((trace) => trace.key === known).flatMap(({ trace }) =>
-      differences({ files: trace }, { files: Object.fromEntries(Object.keys(trace).map((path) => [path, observe(index, grid.dataRoot, path, path.endsWith("/"), false)])) }))
+    const files = missing.staticKey === undefined ? [] : [...index.traces(missing.staticKey)].filter((trace) => trace.key === known).flatMap(({ trace }) => {
+      const { look } = observer(index, grid.dataRoot, false)
+      return differences({ files: trace }, { files: Object.fromEntries(Object.keys(trace).map((path) => [path, look(path)])) })
+    })
     const { files: _, ...before } = then.preimage as Readonly<Record<string, Document>>
     const causes = [...differences(missing.staticKey === undefined ? then.preimage : before, missing.preimage), ...files]
     return [{ node, state, key, previous: known, causes: causes.length > 0 ? causes : [{ kind: "output lost", part: "its record", before: null, after: null }] }]

@@ -2,11 +2,10 @@
  * The measures of a classification, of several labels a sample, and of a regression that probes report, by name, with bootstrap intervals where asked for. Interval and
  * value are the same computation: the value counts every row once.
  */
-import { bootstrap } from "./bootstrap.ts"
+import type { Interval } from "./bootstrap.ts"
 import { confidenceOf, confusion, expectedCalibrationError, measuresOf, mostProbable, surprisal } from "./classification.ts"
 import type { Matrix } from "./matrix.ts"
 import { ascending } from "./order.ts"
-import type { Random } from "./random.ts"
 import { averagePrecisions, ranking, rankingMeasures } from "./ranking.ts"
 import { regressionMeasures, regressionTerms } from "./regression.ts"
 
@@ -22,11 +21,10 @@ export interface Measure {
   readonly high: number
 }
 
-/** How intervals are drawn. */
-export interface Resampling {
-  readonly replicates: number
-  readonly random: Random
-}
+/** The statistics behind the measures, of n rows each counted so often. What they return is read at once: it is reused. */
+export type Statistics = (counts?: Float64Array) => Float64Array
+/** Draws the intervals of statistics of n rows. */
+export type Resampling = (n: number, statistics: Statistics) => ReadonlyArray<Interval>
 
 interface Name {
   readonly metric: string
@@ -34,9 +32,9 @@ interface Name {
   readonly n: number
 }
 
-const measures = (names: ReadonlyArray<Name>, n: number, statistics: (counts?: Float64Array) => Float64Array, resampling: Resampling | undefined): ReadonlyArray<Measure> => {
+const measures = (names: ReadonlyArray<Name>, n: number, statistics: Statistics, resampling: Resampling | undefined): ReadonlyArray<Measure> => {
   const values = Float64Array.from(statistics())
-  const intervals = resampling === undefined || n === 0 ? [] : bootstrap(n, resampling.replicates, resampling.random, statistics)
+  const intervals = resampling === undefined || n === 0 ? [] : resampling(n, statistics)
   return names.map((name, s) => ({ ...name, value: values[s]!, low: intervals[s]?.low ?? Number.NaN, high: intervals[s]?.high ?? Number.NaN }))
 }
 

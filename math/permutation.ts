@@ -21,8 +21,12 @@ export const signFlip = (differences: ReadonlyArray<number>): number => {
   if (n > tried) {
     const { uniform } = stream(0, "sign-flip", n), ways = 2 ** tried
     for (let draw = 0; draw < ways; draw++) {
-      let sum = 0
-      for (let i = 0; i < n; i++) sum += uniform() < 0.5 ? differences[i]! : -differences[i]!
+      let sum = 0, bits = 0
+      for (let i = 0; i < n; i++) {
+        // A draw has 32 bits, a sign each.
+        if (i % 32 === 0) bits = Math.floor(uniform() * 2 ** 32)
+        sum += (bits >>> i % 32) & 1 ? differences[i]! : -differences[i]!
+      }
       if (Math.abs(sum) >= least) hits++
     }
     return (hits + 1) / (ways + 1)

@@ -1,4 +1,5 @@
 /** What probes report, gathered task by task: the tables of predictions and of metrics. */
+import { bootstrap } from "./bootstrap.ts"
 import { type Measure, measureClasses, measureLabels, measurePlaces, measureTargets, type Resampling } from "./measure.ts"
 import { type Matrix, takeRows } from "./matrix.ts"
 import { mostProbable } from "./classification.ts"
@@ -91,8 +92,8 @@ export class Scorecard {
     for (const split of this.#measured) {
       const places = Int32Array.from(rows.keys()).filter((i) => this.#splits[rows[i]!] === split)
       if (places.length === 0) continue
-      const { bootstrap, seed } = this.#intervals
-      const resampling = split === "test" && bootstrap > 0 ? { replicates: bootstrap, random: stream(seed, "bootstrap", task) } : undefined
+      const { bootstrap: replicates, seed } = this.#intervals
+      const resampling: Resampling | undefined = split === "test" && replicates > 0 ? (n, statistics) => bootstrap(n, replicates, stream(seed, "bootstrap", task), statistics) : undefined
       this.#metrics.push(...measure(places, resampling).map((measured) => ({ ...measured, task, split })))
     }
   }

@@ -2,9 +2,19 @@
  * The results of a grid: one row a choice of the axes that are compared, task and metric, over the replicates (folds, seeds). Two variances
  * are kept apart: `sd` and its interval are over replicates, the bootstrap interval of a single replicate is over test samples.
  */
+import type { Node } from "../engine/expand.ts"
+import { studentReach } from "../math/student.ts"
 import type { ColumnTypes } from "../schemas/column.ts"
 import { type Epochs, epochsBehind } from "./epochs.ts"
 import { type Finished, groups, tableOf } from "./finished.ts"
+
+export interface Replicate {
+  /** "fold=0 seed=1". */
+  readonly name: string
+  readonly value: number
+  /** The node of the grid that measured it; -1 where the replicate is a block of several. */
+  readonly node: number
+}
 
 export interface Result {
   /** Labels of the axes compared along; those of nested axes only where they apply. */
@@ -18,23 +28,23 @@ export interface Result {
   /** Sample standard deviation over replicates; NaN for one. */
   readonly sd: number
   readonly replicates: number
+  /** Its value in each replicate: what differences are paired over. */
+  readonly each: ReadonlyArray<Replicate>
   /** Samples measured on, over all replicates. */
   readonly samples: number
   /** 95%: over replicates (Student's t) where there are several, else over samples (bootstrap). */
-  readonly ci: { readonly low: number; readonly high: number; readonly over: "replicates" | "samples" }
+  readonly ci: { readonly low: number; readonly high: number; readonly over: "replicates" | "samples" | "blocks" }
+  /** Of a group: the axes whose values are its replicates, where those are blocks; and the results that it is of, block by block. */
+  readonly blocks?: ReadonlyArray<string>
+  readonly members?: ReadonlyArray<ReadonlyArray<Result>>
   /** Epochs of the trainings behind it, where trainings of the grid may stop early. */
   readonly epochs?: Epochs
   /** Keys of the results behind it. */
   readonly keys: ReadonlyArray<string>
 }
 
-/** 97.5% quantiles of Student's t for 1 to 30 degrees of freedom (then the normal's). */
-const student = [
-  12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281, 2.201, 2.1788, 2.1604, 2.1448, 2.1314,
-  2.1199, 2.1098, 2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423
-]
-
-const summary = (values: ReadonlyArray<number>) => {
+/** Mean and sample standard deviation; NaN for the deviation of one. */
+export const summary = (values: ReadonlyArray<number>) => {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const sd = values.length < 2 ? Number.NaN : Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))
   return { mean, sd }
@@ -43,11 +53,11 @@ const summary = (values: ReadonlyArray<number>) => {
 /** Every metric of a grid that is not of one class, on one split. */
 export const results = (finished: Finished, split: string): Array<Result> => {
   const epochsOf = epochsBehind(finished)
-  return groups(finished, "metrics").flatMap(({ axes, nodes, output, stage }) => {
+  return groups(finished, "metrics").flatMap(({ axes, nodes, output, replicates, stage }) => {
     interface Cell {
       readonly task: string
       readonly metric: string
-      readonly values: Array<number>
+      readonly values: Map<Node, number>
       readonly keys: Array<string>
       samples: number
       low: number
@@ -64,10 +74,10 @@ export const results = (finished: Finished, split: string): Array<Result> => {
         const task = text("task")[row]!, metric = text("metric")[row]!
         let cell = cells.get(`${task}.${metric}`)
         if (cell === undefined) {
-          cell = { task, metric, values: [], keys: [], samples: 0, low: Number.NaN, high: Number.NaN }
+          cell = { task, metric, values: new Map(), keys: [], samples: 0, low: Number.NaN, high: Number.NaN }
           cells.set(`${task}.${metric}`, cell)
         }
-        cell.values.push(number("value")[row]!)
+        cell.values.set(node, number("value")[row]!)
         cell.keys.push(finished.keys[node.index]!)
         cell.samples += number("n")[row]!
         cell.low = number("ci_low")[row]!
@@ -76,8 +86,8 @@ export const results = (finished: Finished, split: string): Array<Result> => {
     }
     const epochs = epochsOf(nodes)
     return [...cells.values()].map(({ high, keys, low, metric, samples, task, values }): Result => {
-      const { mean, sd } = summary(values)
-      const half = values.length < 2 ? Number.NaN : (student[values.length - 2] ?? 1.96) * sd / Math.sqrt(values.length)
+      const n = values.size, { mean, sd } = summary([...values.values()])
+      const half = n < 2 ? Number.NaN : studentReach(0.95, n - 1) * sd / Math.sqrt(n)
       return {
         axes,
         stage,
@@ -86,9 +96,10 @@ export const results = (finished: Finished, split: string): Array<Result> => {
         split,
         mean,
         sd,
-        replicates: values.length,
+        replicates: n,
+        each: [...replicates].flatMap(([name, node]) => values.has(node) ? [{ name, value: values.get(node)!, node: node.index }] : []),
         samples,
-        ci: values.length < 2 ? { low, high, over: "samples" } : { low: mean - half, high: mean + half, over: "replicates" },
+        ci: n < 2 ? { low, high, over: "samples" } : { low: mean - half, high: mean + half, over: "replicates" },
         ...(epochs === undefined ? {} : { epochs }),
         keys
       }

@@ -11,11 +11,32 @@ const fill = (text: string, width: number, right: boolean) => {
   return right ? space + text : text + space
 }
 
-/** Lines of a table. Columns whose header begins with ">" are aligned right. */
-export const textTable = (headers: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+/** Neighbouring columns of one head, as [first, one after the last]; those without have none. */
+const spans = (over: ReadonlyArray<string>) => {
+  const found: Array<{ readonly head: string; readonly from: number; to: number }> = []
+  over.forEach((head, i) => {
+    const last = found.at(-1)
+    if (head !== "" && last?.head === head && last.to === i) last.to = i + 1
+    else if (head !== "") found.push({ head, from: i, to: i + 1 })
+  })
+  return found
+}
+
+/**
+ * Lines of a table. Columns whose header begins with ">" are aligned right. `over`: a head above neighbouring columns that have the same one,
+ * "" for none.
+ */
+export const textTable = (headers: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>, over: ReadonlyArray<string> = []): string => {
   const right = headers.map((header) => header.startsWith(">"))
   const names = headers.map((header) => header.replace(/^>/, ""))
   const widths = names.map((name, i) => Math.max(widthOf(name), ...rows.map((row) => widthOf(row[i] ?? ""))))
+  const span = (from: number, to: number) => widths.slice(from, to).reduce((sum, width) => sum + width + 2, -2)
+  const heads = spans(over)
+  for (const { from, head, to } of heads) widths[to - 1]! += Math.max(0, widthOf(head) - span(from, to))
   const line = (cells: ReadonlyArray<string>) => cells.map((cell, i) => fill(cell, widths[i]!, right[i]!)).join("  ").trimEnd()
-  return [style("bold", line(names)), style("dim", widths.map((width) => "─".repeat(width)).join("  ")), ...rows.map(line)].join("\n")
+  const above = heads.reduce((text, { from, head, to }) => {
+    const width = span(from, to), rule = width - widthOf(head) - 1
+    return `${text}${" ".repeat((from === 0 ? 0 : span(0, from) + 2) - widthOf(text))}${head}${to - from > 1 && rule > 0 ? ` ${"─".repeat(rule)}` : ""}`
+  }, "")
+  return [...(above === "" ? [] : [style("bold", above)]), style("bold", line(names)), style("dim", widths.map((width) => "─".repeat(width)).join("  ")), ...rows.map(line)].join("\n")
 }

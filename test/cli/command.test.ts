@@ -15,7 +15,7 @@ describe("a run", () => {
   it("ends with a table that a person can read and a line of what was done", () => {
     expect(said.code).toBe(0)
     expect(said.out).toMatch(/\nrate +class\.sum +value\.sum +n\n/)
-    expect(said.out).toMatch(/1 +1\.500 ± 0\.707 \* +-1\.500 ± 6\.364 \* +2\n/)
+    expect(said.out).toMatch(/1 +1\.500 ± 0\.707 +-1\.500 ± 6\.364 +2\n/)
     expect(said.out).toMatch(/\n17 nodes from 6 cells, 17 ran, 0 cached, 9 rows embedded, .* new, .*s\n$/)
     expect(said.err).toContain("samples: 9 samples")
   })

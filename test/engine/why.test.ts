@@ -64,7 +64,7 @@ describe("why names the cause", () => {
     await folder.ran("pipeline.yaml")
     expect((await why(folder, "classes")).causes).toMatchObject([{ kind: "input", part: "samples.label" }])
     expect((await why(folder, "probe", "rate=2", "fold=1")).causes).toMatchObject([{ kind: "input", part: "annotations.class" }])
-    expect((await why(folder, ...one)).causes, "a training that does not read labels did not run again").toEqual([])
+    expect((await why(folder, ...one)).causes, "a training that does not read labels did not run again").toMatchObject([{ kind: "never ran" }])
   })
 
   it("rows of an input", async () => {
@@ -94,5 +94,56 @@ describe("why names the cause", () => {
 
   it("nothing, where all is up to date", async () => {
     expect((await base.outcrop("why")).out).toContain("everything is up to date")
+    expect((await base.outcrop("why", ...one)).out).toMatch(/up to date since its first run\n$/)
+  })
+})
+
+describe("why tells of what ran as run decided it", () => {
+  it("forced: not the change that an earlier run was for", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
+    await folder.ran("pipeline.yaml")
+    await folder.ran("pipeline.yaml", "--force", "train")
+    const { causes, key, previous } = await why(folder, ...one)
+    expect(causes).toEqual([{ kind: "forced", part: "train", before: null, after: null }])
+    expect(previous, "its key is no new one").toBe(key)
+    expect((await why(folder, "probe", "rate=1", "fold=0")).causes, "what it gave was as before: nothing below ran").toMatchObject([{ kind: "input", part: "embeddings.embedding" }])
+  })
+
+  it("lost outputs that were made again", async () => {
+    const folder = base.copy()
+    for (const file of folder.blobs("tables")) fs.rmSync(file)
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 2, 4]")
+    await folder.ran("pipeline.yaml")
+    expect((await why(folder, "embed")).causes).toEqual([{ kind: "output lost", part: "embed", before: null, after: null }])
+    expect((await why(folder, "samples")).causes).toMatchObject([{ kind: "never ran" }])
+  })
+
+  it("after a crash: what was finished by the change it was for, what was not by what is missing", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
+    folder.edit("train.ts", "const mean = new Float64Array", "yield* Effect.sleep(\"200 millis\")\n    const mean = new Float64Array")
+    const { child, said } = folder.start("run", "--events", "--jobs", "1")
+    await new Promise<void>((resolve) => child.stdout!.on("data", (chunk: Buffer) => {
+      if (chunk.includes("\"type\":\"finished\",\"nodes\":[\"train")) resolve()
+    }))
+    child.kill("SIGKILL")
+    await said
+    const answers = async () => (await folder.json<ReadonlyArray<Why & { readonly state: string }>>("why", "train")).map(({ causes, state }) => ({ state, causes: causes.map(({ kind, part }) => `${kind} ${part}`) }))
+    const cause = ["code code.closure", "parameter margin"]
+    const before = await answers()
+    expect(new Set(before.map(({ state }) => state))).toEqual(new Set(["cached", "run"]))
+    for (const { causes } of before) expect(causes).toEqual(cause)
+    await folder.ran("pipeline.yaml")
+    expect(await answers()).toEqual(Array.from({ length: 6 }, () => ({ state: "cached", causes: cause })))
+  })
+
+  it("a change that was taken back: nothing ran, an earlier result serves again", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
+    await folder.ran("pipeline.yaml")
+    folder.edit("pipeline.yaml", ", margin: 0.5", "")
+    expect(await folder.ran("pipeline.yaml")).toEqual({})
+    expect((await folder.outcrop("why", ...one)).out).toMatch(/what it gave before serves again; since the last result this changed\n {2}parameter margin: 0\.5 -> 0\n/)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { measureClasses, measureLabels, measurePlaces, measureTargets, reaches } from "../../math/measure.ts"
+import { bootstrap } from "../../math/bootstrap.ts"
+import { measureClasses, measureLabels, measurePlaces, measureTargets, reaches, type Resampling } from "../../math/measure.ts"
 import { stream } from "../../math/random.ts"
 import { matrix, oracle, type Rows } from "./oracle.ts"
 
@@ -8,6 +9,8 @@ const find = (measures: ReturnType<typeof measureClasses>, metric: string, of = 
   if (found === undefined) throw new Error(`${metric} of ${of} is not measured`)
   return found
 }
+
+const draws = (replicates: number): Resampling => (n, statistics) => bootstrap(n, replicates, stream(0, "draws"), statistics)
 
 describe("measureClasses", () => {
   const truth = Int32Array.of(0, 0, 1, 1), probabilities = Float64Array.of(0.9, 0.1, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)
@@ -34,7 +37,7 @@ describe("measureClasses", () => {
     const y = Int32Array.from({ length: n }, (_, i) => i % k)
     const raw = Float64Array.from({ length: n * k }, (_, at) => Math.exp(random.normal() + (y[Math.floor(at / k)] === at % k ? 1.5 : 0)))
     const p = raw.map((value, at) => value / (raw[at - at % k]! + raw[at - at % k + 1]! + raw[at - at % k + 2]!))
-    const draw = () => measureClasses(y, p, ["a", "b", "c"], { replicates: 500, random: stream(0, "draws") })
+    const draw = () => measureClasses(y, p, ["a", "b", "c"], draws(500))
     const measures = draw()
     expect(draw()).toEqual(measures)
     for (const { high, low, metric, value } of measures) {
@@ -98,9 +101,9 @@ describe("measureLabels", () => {
     const predicted = Uint8Array.from(scores, (score) => score > 0.5 ? 1 : 0)
     const of = (k: number) => measureLabels(
       Uint8Array.from({ length: n * k }, (_, at) => truth[Math.floor(at / k) * 3]!), Float64Array.from({ length: n * k }, (_, at) => scores[Math.floor(at / k) * 3]!),
-      Uint8Array.from({ length: n * k }, (_, at) => predicted[Math.floor(at / k) * 3]!), classes.slice(0, k), { replicates: 400, random: stream(0, "draws") }
+      Uint8Array.from({ length: n * k }, (_, at) => predicted[Math.floor(at / k) * 3]!), classes.slice(0, k), draws(400)
     )
-    for (const { high, low, value } of measureLabels(truth, scores, predicted, classes, { replicates: 400, random: stream(0, "draws") })) {
+    for (const { high, low, value } of measureLabels(truth, scores, predicted, classes, draws(400))) {
       expect(low).toBeLessThan(value)
       expect(high).toBeGreaterThan(value)
     }
@@ -121,7 +124,7 @@ describe("measurePlaces", () => {
   })
   it("draws its intervals as medians of the rows drawn", () => {
     const random = stream(0, "km"), distances = Float64Array.from({ length: 101 }, () => 1000 * random.uniform())
-    const { high, low, value } = find(measurePlaces(distances, distances, { replicates: 300, random: stream(0, "draws") }), "median_km")
+    const { high, low, value } = find(measurePlaces(distances, distances, draws(300)), "median_km")
     expect(value).toBe(distances.toSorted()[50])
     expect(high - low).toBeLessThan(400)
     expect(low).toBeLessThan(value)
@@ -131,7 +134,7 @@ describe("measurePlaces", () => {
 
 describe("measureTargets", () => {
   it("has mse and r2 of all targets, and r2 of each", () => {
-    const measures = measureTargets(matrix([[0, 1], [1, 3], [2, 2]]), matrix([[0, 2], [1, 2], [2, 2]]), ["x", "y"], { replicates: 50, random: stream(0, "draws") })
+    const measures = measureTargets(matrix([[0, 1], [1, 3], [2, 2]]), matrix([[0, 2], [1, 2], [2, 2]]), ["x", "y"], draws(50))
     expect(measures.map(({ metric, of, value }) => [metric, of, value])).toEqual([["mse", "", 1 / 3], ["r2", "", 0.5], ["r2", "x", 1], ["r2", "y", 0]])
     expect(measures[0]!.low).toBeLessThanOrEqual(1 / 3)
   })

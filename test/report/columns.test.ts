@@ -54,14 +54,12 @@ describe("figures of several splits side by side", () => {
     const { code, err, out } = await folder.outcrop("run")
     expect(err).not.toContain("report:")
     expect(code).toBe(0)
-    const header = "noise | labels.map_micro random | labels.map_micro spatial | labels.f1_macro random | labels.f1_macro spatial | geo.median_km random | geo.median_km spatial | n"
-    expect(lines(out)[0]).toBe(header)
+    const heads = /^labels.map_micro( ─*)? \| labels.f1_macro( ─*)? \| geo.median_km( ─*)?$/, header = "noise | random | spatial | random | spatial | random | spatial | n"
+    expect(lines(out)[0]).toMatch(heads)
+    expect(lines(out)[1]).toBe(header)
     const table = lines((await folder.outcrop("table")).out)
-    expect(table[0]).toBe(header)
-    expect(table).toHaveLength(4)
-    // Less kilometres are better, more mAP is.
-    expect(table[2]).toMatch(/^0\.1 \| \d\.\d+ \* .* \d+\.\d+ \*/)
-
+    expect(table[0]).toMatch(heads)
+    expect(table.slice(0, 6)).toEqual([table[0], header, expect.stringMatching(/^─/), expect.stringMatching(/^0\.1( \| \d+\.\d+){6} \| 1$/), expect.stringMatching(/^0\.6( \| \d+\.\d+){6} \| 1$/), expect.stringContaining("one replicate each")])
     const { rows } = await folder.json<Document>("table")
     expect(rows.filter(({ metric, task }) => task === "labels" && metric === "map_micro").map(({ axes }) => axes)).toEqual([
       { split: "random", noise: "0.1" }, { split: "random", noise: "0.6" }, { split: "spatial", noise: "0.1" }, { split: "spatial", noise: "0.6" }
@@ -69,7 +67,7 @@ describe("figures of several splits side by side", () => {
     const km = (split: string) => rows.find(({ axes, metric, task }) => task === "geo" && metric === "median_km" && axes["split"] === split && axes["noise"] === "0.1")!.mean
     // West of the test region no sample is like those in it: the place is read worse there.
     expect(km("spatial")).toBeGreaterThan(km("random"))
-    expect(lines((await folder.outcrop("table", "labels.map_micro", "--columns", "noise")).out)[0]).toBe("split | labels.map_micro 0.1 | labels.map_micro 0.6 | n")
+    expect(lines((await folder.outcrop("table", "labels.map_micro", "--columns", "noise")).out).slice(0, 2)).toEqual(["labels.map_micro", "split | 0.1 | 0.6 | n"])
 
     const wrong = await folder.outcrop("table", "--columns", "spilt")
     expect(wrong.code).toBe(2)

@@ -1,24 +1,22 @@
 import { stripVTControlCharacters } from "node:util"
 import { describe, expect, it } from "vitest"
-import { better, comparison } from "../../report/comparison.ts"
+import { better } from "../../report/better.ts"
+import { comparer } from "../../report/compare.ts"
+import { comparison, type ComparisonOptions } from "../../report/comparison.ts"
 import { heatmap } from "../../report/heatmap.ts"
+import { layoutOf } from "../../report/layout.ts"
 import { unknownColumns, unknownMetrics } from "../../report/report.ts"
 import type { Result } from "../../report/result.ts"
+import { sheetText } from "../../report/sheet.ts"
+import { textTable } from "../../report/terminal.ts"
+import { result as resultOf } from "./result.ts"
 
-const result = (axes: Result["axes"], metric: string, mean: number, replicates = 4): Result => ({
-  axes,
-  stage: "probe",
-  task: "class",
-  metric,
-  split: "test",
-  mean,
-  sd: replicates > 1 ? 0.01 : Number.NaN,
-  replicates,
-  samples: 100,
-  ci: { low: mean, high: mean, over: "replicates" },
-  keys: []
-})
+const result = (axes: Result["axes"], metric: string, mean: number, replicates = 4): Result =>
+  ({ ...resultOf(axes, metric, Array.from({ length: replicates }, () => mean)), sd: replicates > 1 ? 0.01 : Number.NaN })
 const lines = (text: string) => stripVTControlCharacters(text).split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, " | "))
+const plain: ComparisonOptions = { marks: new Map(), notes: [] }
+const show = (results: ReadonlyArray<Result>, metrics: ReadonlyArray<string> = [], options: Partial<ComparisonOptions> = {}, across?: string) =>
+  sheetText(comparison(layoutOf(results, metrics, across), { ...plain, ...options }))
 
 describe("the comparison", () => {
   const rows = [
@@ -28,26 +26,41 @@ describe("the comparison", () => {
     result({ encoder: "rcf", method: "matl" }, "log_loss", 1.1, 1)
   ]
 
-  it("has a row a method, a column a metric, only the axes that vary, and marks the best: the highest accuracy, the lowest loss", () => {
-    expect(lines(comparison(rows, { metrics: [], baseline: { method: "dtl" } }))).toEqual([
+  it("has a row a method, a column a metric, only the axes that vary, and marks what it is told to: best, and sharing the top", () => {
+    expect(lines(show(rows, [], { baseline: { method: "dtl" }, marks: new Map([[rows[1]!, "best"], [rows[2]!, "shared"]]), notes: ["what it is"] }))).toEqual([
       "method | class.accuracy | class.log_loss | n",
       expect.stringMatching(/^─/),
-      "dtl | 0.600 ± 0.010 | 0.900 ± 0.010 * | 4 | baseline",
-      "matl | 0.700 ± 0.010 * | 1.100 | 4/1"
+      "dtl | 0.600 ± 0.010 | 0.900 ± 0.010 = | 4 | baseline",
+      "matl | 0.700 ± 0.010 * | 1.100 | 4/1",
+      "what it is"
     ])
   })
 
   it("shows the metrics asked for, in that order", () => {
-    expect(lines(comparison(rows, { metrics: ["class.log_loss", "class.accuracy"], baseline: undefined }))[0]).toBe("method | class.log_loss | class.accuracy | n")
+    expect(lines(show(rows, ["class.log_loss", "class.accuracy"]))[0]).toBe("method | class.log_loss | class.accuracy | n")
+  })
+
+  it("has intervals in the place of sds where they are asked for, and says where there is none", () => {
+    expect(lines(show(rows.slice(0, 2), [], { interval: (of) => of === rows[0] ? { low: 0.5, high: 0.7 } : undefined })).slice(2)).toEqual(["dtl | 0.600 [0.500, 0.700] | 4", "matl | 0.700 [–] | 4"])
+  })
+
+  it("has a rank beside each mean where there are ranks", () => {
+    expect(lines(show(rows.slice(0, 2), [], { ranks: new Map([[rows[0]!, 1.5], [rows[1]!, 1]]) }))).toEqual([
+      expect.stringMatching(/^class.accuracy ─+$/),
+      "method | mean | rank | n",
+      expect.stringMatching(/^─/),
+      "dtl | 0.600 ± 0.010 | 1.50 | 4",
+      "matl | 0.700 ± 0.010 | 1.00 | 4"
+    ])
   })
 
   it("shows the epochs run where trainings may stop early, beside those asked for where some were stopped", () => {
     const stopping = [{ ...rows[0]!, epochs: { low: 37, high: 80, asked: 100 } }, { ...rows[1]!, epochs: { low: 100, high: 100, asked: undefined } }, result({ encoder: "rcf", method: "base" }, "accuracy", 0.5)]
-    expect(lines(comparison(stopping, { metrics: [], baseline: undefined }))).toEqual([
+    expect(lines(show(stopping))).toEqual([
       "method | class.accuracy | n | epochs",
       expect.stringMatching(/^─/),
       "dtl | 0.600 ± 0.010 | 4 | 37–80 of 100",
-      "matl | 0.700 ± 0.010 * | 4 | 100",
+      "matl | 0.700 ± 0.010 | 4 | 100",
       "base | 0.500 ± 0.010 | 4"
     ])
   })
@@ -63,31 +76,28 @@ describe("the comparison side by side", () => {
     [result({ split, method }, "accuracy", accuracy), result({ split, method }, "log_loss", loss)]
   const rows = [...side("random", "moco", 0.9, 0.3), ...side("spatial", "moco", 0.6, 0.9), ...side("random", "none", 0.8, 0.4), ...side("spatial", "none", 0.7, 0.8)]
 
-  it("has a column for each value of an axis under every metric, not a row, and marks the best of each column", () => {
-    expect(lines(comparison(rows, { metrics: ["class.accuracy", "class.log_loss"], baseline: { method: "none", split: "random" }, columns: "split" }))).toEqual([
-      "method | class.accuracy random | class.accuracy spatial | class.log_loss random | class.log_loss spatial | n",
+  it("has a column for each value of an axis, under the metric's name written once, not a row", () => {
+    expect(lines(show(rows, ["class.accuracy", "class.log_loss"], { baseline: { method: "none", split: "random" } }, "split"))).toEqual([
+      expect.stringMatching(/^class.accuracy ─+ \| class.log_loss ─+$/),
+      "method | random | spatial | random | spatial | n",
       expect.stringMatching(/^─/),
-      "moco | 0.900 ± 0.010 * | 0.600 ± 0.010 | 0.300 ± 0.010 * | 0.900 ± 0.010 | 4",
-      "none | 0.800 ± 0.010 | 0.700 ± 0.010 * | 0.400 ± 0.010 | 0.800 ± 0.010 * | 4 | baseline"
+      "moco | 0.900 ± 0.010 | 0.600 ± 0.010 | 0.300 ± 0.010 | 0.900 ± 0.010 | 4",
+      "none | 0.800 ± 0.010 | 0.700 ± 0.010 | 0.400 ± 0.010 | 0.800 ± 0.010 | 4 | baseline"
     ])
   })
 
   it("leaves a field empty where there is no result, and a column out that nobody has", () => {
     const partial = [...rows.slice(0, 4), rows[4]!, result({ split: "random", method: "none" }, "auc", 0.5)]
-    expect(lines(comparison(partial, { metrics: [], baseline: undefined, columns: "split" }))[0]).toBe(
-      "method | class.accuracy random | class.accuracy spatial | class.log_loss random | class.log_loss spatial | class.auc random | n"
-    )
-    const text = stripVTControlCharacters(comparison(partial, { metrics: ["class.accuracy"], baseline: undefined, columns: "split" })).split("\n")
-    expect(text.at(-1)).toMatch(/^none +0\.800 ± 0\.010 {20,}4$/)
+    expect(lines(show(partial, [], {}, "split")).slice(0, 2)).toEqual([expect.stringMatching(/^class.accuracy ─+ \| class.log_loss ─+ \| class.auc$/), "method | random | spatial | random | spatial | random | n"])
+    expect(stripVTControlCharacters(show(partial, ["class.accuracy"], {}, "split")).split("\n").at(-1)).toMatch(/^none +0\.800 ± 0\.010 {17}4$/)
   })
 
   it("puts two probes into one row where they measure different things, and apart where they measure the same", () => {
     const geo = (method: string, mean: number): Result => ({ ...result({ split: "random", method }, "median_km", mean), task: "geo", stage: "place" })
     const both = [...rows.slice(0, 2), geo("moco", 120)]
-    expect(lines(comparison(both, { metrics: [], baseline: undefined, columns: "split" })).slice(0, 1)).toEqual(["class.accuracy random | class.log_loss random | geo.median_km random | n"])
-    expect(comparison(both, { metrics: [], baseline: undefined }).split("\n")).toHaveLength(3)
-    const twice = comparison([...rows.slice(0, 2), { ...rows[0]!, stage: "knn", mean: 0.95 }], { metrics: ["class.accuracy"], baseline: undefined })
-    expect(lines(twice)).toEqual(["stage | class.accuracy | n", expect.stringMatching(/^─/), "probe | 0.900 ± 0.010 | 4", "knn | 0.950 ± 0.010 * | 4"])
+    expect(show(both).split("\n")).toHaveLength(3)
+    const twice = show([...rows.slice(0, 2), { ...rows[0]!, stage: "knn", mean: 0.95 }], ["class.accuracy"])
+    expect(lines(twice)).toEqual(["stage | class.accuracy | n", expect.stringMatching(/^─/), "probe | 0.900 ± 0.010 | 4", "knn | 0.950 ± 0.010 | 4"])
   })
 
   it("says where an axis is none that results differ in, with the near one and all there are", () => {
@@ -99,17 +109,32 @@ describe("the comparison side by side", () => {
   })
 })
 
-describe("the heatmap", () => {
-  const grid = [0.3, 0.4].flatMap((top) => [0.1, 0.2].map((more) => result({ method: "tg-matl", top: String(top), more: String(more) }, "accuracy", top + more)))
+describe("a table with heads above its columns", () => {
+  it("has each above the columns that share it, which are widened where it is longer", () => {
+    expect(stripVTControlCharacters(textTable([">n", ">a", ">b", ">c"], [["1", "22", "3", "4"]], ["", "one", "one", "something"])).split("\n")).toEqual([
+      "   one ─  something",
+      "n   a  b          c",
+      "─  ──  ─  ─────────",
+      "1  22  3          4"
+    ])
+  })
+})
 
-  it("has one axis across, one down, and marks the best", () => {
-    const text = heatmap([...grid, result({ method: "dtl" }, "accuracy", 0.99)], { x: "top", y: "more", metric: "class.accuracy", where: { method: "tg-matl" } })
-    expect(lines(text)).toEqual(["class.accuracy: more (down) x top (across), method=tg-matl", "more | 0.3 | 0.4", expect.stringMatching(/^─/), "0.1 | 0.400 | 0.500", "0.2 | 0.500 | 0.600 *"])
+describe("the heatmap", () => {
+  const grid = [0.3, 0.4].flatMap((top) => [0.1, 0.2].map((more) => resultOf({ method: "tg-matl", top: String(top), more: String(more) }, "accuracy", Array.from({ length: 8 }, (_, i) => top + more + i / 2000), top * 100 + more * 1000)))
+  const compare = comparer({ of: () => "one", sameTest: () => true, design: () => ({ kind: "seeds" }) })
+
+  it("has one axis across, one down, and marks the best where it holds", () => {
+    const sheet = heatmap([...grid, result({ method: "dtl" }, "accuracy", 0.99)], { x: "top", y: "more", metric: "class.accuracy", where: { method: "tg-matl" } }, compare)
+    expect(lines(sheetText(sheet!))).toEqual([
+      "class.accuracy: more (down) x top (across), method=tg-matl", "more | 0.3 | 0.4", expect.stringMatching(/^─/), "0.1 | 0.402 | 0.502", "0.2 | 0.502 | 0.602 *",
+      "* better than all others (p < 0.05 after Holm's correction for 3 comparisons)", "sign-flip test: replicates are seeds of one split"
+    ])
   })
 
   it("says where several results fall into one field, and nothing where none fits", () => {
-    expect(heatmap([...grid, ...grid], { x: "top", y: "more", metric: "class.accuracy" })).toContain("several")
-    expect(heatmap(grid, { x: "top", y: "more", metric: "class.auc" })).toBe("")
+    expect(sheetText(heatmap([...grid, ...grid], { x: "top", y: "more", metric: "class.accuracy" }, compare)!)).toContain("several")
+    expect(heatmap(grid, { x: "top", y: "more", metric: "class.auc" }, compare)).toBeUndefined()
   })
 })
 

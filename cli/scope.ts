@@ -1,0 +1,92 @@
+/** What a command on results looks at: the pipeline as it is now, or a run on record, which needs neither the pipeline's file nor its code. */
+import * as fs from "node:fs"
+import { join, resolve } from "node:path"
+import * as Effect from "effect/Effect"
+import { type Cache, openCache } from "../cache/cache.ts"
+import { CacheError } from "../cache/error.ts"
+import { type Graph, graphOf, picked } from "../engine/graph.ts"
+import { graphAt, type Run, runNamed, runs } from "../engine/history.ts"
+import { mapping } from "../lineage/node.ts"
+import { InvalidPipeline } from "../schemas/diagnostic.ts"
+import type { Stage } from "../stages/stage.ts"
+import { CommandError, userError } from "./error.ts"
+import { finishedOf } from "./finished.ts"
+import { cacheFolder, openSession, type SessionFlags } from "./session.ts"
+import type { Words } from "./words.ts"
+
+export interface Scope {
+  readonly cache: Cache
+  /** Every node, and of the cells those picked. */
+  readonly graph: Graph
+  readonly dataRoot: string
+  /** Absent: the pipeline as it is now. */
+  readonly run?: Run
+  readonly runs: ReadonlyArray<Run>
+  /** The stages that are loaded, by the digest of their closure. */
+  readonly stages: ReadonlyMap<string, Stage>
+  /** How a person knows it. */
+  readonly name: string
+  /** The command that makes its results, in words that "makes it again" can follow. */
+  readonly remedy: string
+}
+
+/** What is wrong with the input becomes the command's error; anything else is a defect. */
+export const expected = (cause: unknown): CommandError => {
+  if (cause instanceof CommandError) return cause
+  if (cause instanceof InvalidPipeline || cause instanceof CacheError) return userError(cause.message)
+  throw cause
+}
+
+/** The cache that is there: to read results makes none. Throws `CommandError`, `CacheError`. */
+export const existingCache = (flags: Pick<SessionFlags, "cache">, file: string): Cache => {
+  const folder = cacheFolder(flags, file)
+  if (!fs.existsSync(join(folder, "format"))) throw userError(`there is no cache at ${folder}: name it with --cache, or the pipeline that it lies beside`)
+  return openCache(folder)
+}
+
+/** What a person calls a run. */
+export const runText = ({ asked, git, id, started }: Run): string =>
+  `run ${id} of ${started.slice(0, 19).replace("T", " ")} UTC (outcrop ${asked.join(" ")})${git === null ? "" : ` at ${git.commit.slice(0, 10)}${git.dirty ? " with uncommitted changes" : ""}`}`
+
+const recorded = (words: Words, flags: SessionFlags, name: string): Scope => {
+  const cache = existingCache(flags, words.file), all = runs(cache).runs, path = resolve(words.file)
+  // of a cache that several pipelines share, this one's are meant; what was cut off has nothing to show
+  const own = all.filter(({ graph, pipeline }) => graph !== null && pipeline.file === path)
+  const run = runNamed(!name.startsWith("last") ? all : own.length > 0 ? own : all.filter(({ graph }) => graph !== null), name)
+  if (typeof run === "string") throw userError(run)
+  if (run.graph === null) throw userError(`${runText(run)} did not come to its end, and what it came to is not on record; results that it finished are cached, and the next run takes them on`)
+  const graph = graphAt(cache, run.graph)
+  if (graph === undefined) throw userError(`what ${runText(run)} came to is lost from the cache; "outcrop status --runs" lists other runs`)
+  return {
+    cache,
+    graph: picked(graph, words.picks),
+    dataRoot: run.dataRoot,
+    run,
+    runs: all,
+    stages: new Map(),
+    name: runText(run),
+    remedy: `"outcrop ${run.asked.join(" ")}"${run.git === null ? " with the files of then" : ` at ${run.git.commit.slice(0, 10)}`}`
+  }
+}
+
+/** Opens the pipeline as it is, or the run of a name. */
+export const openScope = Effect.fn("cli/openScope")(function*(words: Words, flags: SessionFlags, run: string | undefined) {
+  if (run !== undefined) return yield* Effect.try({ try: () => recorded(words, flags, run), catch: expected })
+  if (!fs.existsSync(words.file) && fs.existsSync(join(cacheFolder(flags, words.file), "format"))) {
+    return yield* userError(`there is no file ${words.file}; what was run of it is on record: "outcrop status --runs" lists the runs, --run last shows the last`)
+  }
+  const session = yield* openSession(words, flags)
+  const scope: Scope = {
+    cache: session.cache,
+    graph: graphOf(session.grid, finishedOf(session).keys),
+    dataRoot: session.grid.dataRoot,
+    runs: runs(session.cache).runs,
+    stages: new Map(session.grid.nodes.flatMap(({ implementation: { code, stage } }) => {
+      const { closure } = mapping(code)
+      return typeof closure === "string" ? [[closure, stage] as const] : []
+    })),
+    name: words.file,
+    remedy: `"outcrop run ${words.file}"`
+  }
+  return scope
+})

@@ -1,0 +1,175 @@
+import * as fs from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { Folder, removeFolders, study } from "../pipeline.ts"
+
+const base = study()
+beforeAll(async () => void (await base.ran()))
+afterAll(removeFolders)
+
+interface Said {
+  readonly removed: boolean
+  readonly kinds: ReadonlyArray<{ readonly what: string; readonly stays: { readonly count: number; readonly bytes: number }; readonly goes: { readonly count: number; readonly bytes: number } }>
+  readonly kept: { readonly pipelines: ReadonlyArray<string>; readonly tags: ReadonlyArray<string>; readonly runs: ReadonlyArray<string> }
+  readonly stays: { readonly results: number; readonly bytes: number }
+  readonly goes: { readonly results: number; readonly bytes: number }
+}
+const gc = (folder: Folder, ...words: ReadonlyArray<string>) => folder.json<Said>("gc", ...words)
+/** Files of results; the rest of the cache is the system's. */
+const contents = (folder: Folder) => ["actions", "blobs", "segments", "graphs"].flatMap((name) => folder.files(`.outcrop/${name}`).map((file) => file.slice(folder.path.length))).toSorted()
+const whole = async (folder: Folder) => expect((await folder.outcrop("verify")).out).toContain("all whole")
+/** Other rates; what the first ones gave is nobody's then. */
+const changed = async () => {
+  const folder = base.copy()
+  folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [3, 4]")
+  await folder.ran()
+  return folder
+}
+
+describe("gc", () => {
+  it("--dry-run says what would go, by stage, with bytes, and changes nothing; without it that goes, and the next run has nothing to do", async () => {
+    const folder = await changed(), before = contents(folder)
+    const { out } = await folder.outcrop("gc", "--older-than", "0h", "--dry-run")
+    expect(out).toMatch(/train\/centre +4 +[\d.]+ kB +4 +[\d.]+ kB\n/)
+    expect(out).toMatch(/embed\/value +1 +[\d.]+ kB\n/)
+    expect(out).toMatch(/kept: what pipeline\.yaml has now or came to last\n[^]*8 results, [\d.]+ kB would be removed; nothing was, without --dry-run it is\n$/)
+    expect(contents(folder)).toEqual(before)
+    const said = await gc(folder, "--older-than", "0h")
+    expect(said).toMatchObject({ removed: true, goes: { results: 8 }, stays: { results: 13 }, kept: { pipelines: ["pipeline.yaml"], tags: [], runs: [] } })
+    const gone = before.filter((file) => !contents(folder).includes(file))
+    expect(gone.length).toBeGreaterThanOrEqual(8)
+    expect(contents(folder).every((file) => before.includes(file))).toBe(true)
+    expect(await folder.ran()).toEqual({})
+    await whole(folder)
+    expect((await folder.outcrop("gc", "--older-than", "0h")).out).toContain("nothing to remove")
+  })
+
+  it("by itself keeps what runs of the last 30 days came to; --older-than and --runs say otherwise", async () => {
+    const folder = await changed()
+    expect((await gc(folder, "--dry-run")).goes.results).toBe(0)
+    expect((await gc(folder, "--dry-run", "--older-than", "2w")).goes.results).toBe(0)
+    expect((await gc(folder, "--dry-run", "--older-than", "0h", "--runs", "1")).goes.results).toBe(8)
+    expect((await gc(folder, "--dry-run", "--older-than", "0h", "--runs", "2")).goes.results).toBe(0)
+  })
+
+  it("a tag keeps what it names, until it is deleted", async () => {
+    const folder = base.copy()
+    await folder.outcrop("tag", "paper", "rate=2", "fold=0")
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [7]")
+    await folder.ran()
+    expect(await gc(folder, "--older-than", "0h")).toMatchObject({ kept: { tags: ["paper"] }, goes: { results: 10 } })
+    folder.edit("pipeline.yaml", "rate: [7]", "rate: [1, 2, 3]")
+    expect(await folder.ran("rate=2", "fold=0")).toEqual({})
+    expect(await folder.ran("rate=2", "fold=1")).toEqual({ train: 1, probe: 1 })
+    await folder.outcrop("tag", "--delete", "paper")
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [7]")
+    await folder.ran()
+    expect((await gc(folder, "--older-than", "0h")).goes.results).toBe(4)
+    await whole(folder)
+  })
+
+  it("a line changed and not yet run costs nothing: what the pipeline came to last stays", async () => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [4, 5, 6]")
+    expect((await gc(folder, "--older-than", "0h")).goes.results).toBe(0)
+    expect((await folder.json("plan")).nodes).toMatchObject({ cached: 5, run: 12 })
+  })
+
+  it("of several pipelines keeps those that are named, and says which are not", async () => {
+    const folder = study()
+    fs.copyFileSync(folder.at("pipeline.yaml"), folder.at("other.yaml"))
+    await folder.ran()
+    folder.edit("other.yaml", "rate: [1, 2, 3]", "rate: [9]")
+    await folder.ran("other.yaml")
+    expect((await gc(folder, "pipeline.yaml", "other.yaml", "--older-than", "0h", "--dry-run")).goes.results).toBe(0)
+    const { out } = await folder.outcrop("gc", "--older-than", "0h")
+    expect(out).toMatch(/not named: .*other\.yaml \(last run \d{4}-\d\d-\d\d\); only tags and recent runs keep its results/)
+    expect(out).toMatch(/4 results, .* removed; 17 results, .* stay/)
+    expect((await folder.json("plan", "other.yaml")).nodes).toMatchObject({ run: 4 })
+  })
+
+  it("`why` and `verify` tell what was removed from what never was", async () => {
+    const folder = await changed()
+    await gc(folder, "--older-than", "0h")
+    folder.edit("pipeline.yaml", "rate: [3, 4]", "rate: [1, 5]")
+    const why = (rate: number) => folder.json<{ readonly causes: ReadonlyArray<{ readonly kind: string }> }>("why", "train", `rate=${rate}`, "fold=0")
+    expect((await why(1)).causes.map(({ kind }) => kind)).toEqual(["removed"])
+    expect((await why(5)).causes.map(({ kind }) => kind)).not.toContain("removed")
+    expect((await folder.outcrop("why", "train", "rate=1", "fold=0")).out).toMatch(/its result was removed from the cache by gc on \d{4}-\d\d-\d\d/)
+    await whole(folder)
+  })
+
+  it.each([
+    ["a word that is no pipeline", ["rate=1"], /gc takes the pipelines whose results are to stay, got "rate=1"; to keep some cells, tag them first/],
+    ["a pipeline that is not there", ["nowhere.yaml"], /there is no file nowhere\.yaml/],
+    ["an age that is none", ["--older-than", "old"], /--older-than takes an age like 30d or 12h, got "old"/],
+    ["a cache that is not there", ["--cache", "nowhere"], /there is no cache at .*nowhere/]
+  ] as const)("%s is refused with what to do", async (_, words, message) => {
+    const { code, err } = await base.outcrop("gc", ...words)
+    expect(code).toBe(2)
+    expect(err).toMatch(message)
+  })
+
+  it("without a pipeline here and without --cache is refused: everything would be nobody's", async () => {
+    const folder = new Folder()
+    fs.mkdirSync(folder.at(".outcrop"))
+    expect(await folder.outcrop("gc")).toMatchObject({ code: 2, err: expect.stringContaining("name the pipelines whose results are to stay") as string })
+  })
+
+  it("killed at any moment leaves a whole cache", async () => {
+    const folder = await changed()
+    for (let kill = 0; kill < 6; kill++) {
+      const twin = folder.copy(), { child, said } = twin.start("gc", "--older-than", "0h")
+      setTimeout(() => child.kill("SIGKILL"), 150 + 60 * kill)
+      await said
+      await whole(twin)
+      expect(await twin.ran()).toEqual({})
+    }
+  }, 60_000)
+})
+
+describe("a gc that removes everything, again and again and killed at any moment", () => {
+  /** Trainings that take a while. */
+  const slow = (): Folder => {
+    const folder = base.copy()
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", `rate: [${Array.from({ length: 12 }, (_, i) => 10 + i).join(", ")}]`)
+    folder.edit("train.ts", "const mean = weights", "let spin = 0\n    for (let i = 0; i < 8e7; i++) spin = (spin + i) | 0\n    if (spin === 0.5) return { embeddings: { sample_id, view, embedding } }\n    const mean = weights")
+    folder.limit = 60_000
+    return folder
+  }
+  const everything = ["gc", "--older-than", "0h", "--cache"]
+
+  it("takes nothing from a run that is going on: what it looked up is there when it is used", async () => {
+    const folder = slow(), elsewhere = new Folder()
+    const { child, said } = folder.start("run", "--events", "--jobs", "1")
+    await new Promise((resolve) => child.stdout!.once("data", resolve))
+    let over = false, waited = 0, tried = 0
+    void said.then(() => over = true)
+    while (!over) {
+      const collecting = elsewhere.start(...everything, folder.at(".outcrop"))
+      setTimeout(() => collecting.child.kill("SIGKILL"), 700 + 400 * (tried++ % 4))
+      if ((await collecting.said).err.includes("another outcrop command uses the cache")) waited++
+    }
+    const { code, err, out } = await said
+    expect(code, err).toBe(0)
+    const states = out.trim().split("\n").map((line) => JSON.parse(line) as { readonly type: string; readonly state?: string; readonly message?: string })
+    expect(states.filter(({ state, type }) => type === "lost" || type === "failed" || state === "restored")).toEqual([])
+    expect(states.filter(({ state }) => state === "cached").length, "it stood on results from before").toBeGreaterThan(3)
+    expect(waited).toBeGreaterThan(1)
+    await whole(folder)
+  }, 90_000)
+
+  it("and a run beside it, whoever comes first, ends with the right table", async () => {
+    const folder = base.copy(), elsewhere = new Folder(), table = (await base.outcrop("table")).out
+    for (let round = 0; round < 4; round++) {
+      const collecting = elsewhere.start(...everything, folder.at(".outcrop"))
+      await new Promise((resolve) => setTimeout(resolve, 60 * round))
+      const { code, err } = await folder.outcrop("run")
+      expect(code, err).toBe(0)
+      expect(err).not.toMatch(/gone|lost/)
+      await collecting.said
+      await whole(folder)
+    }
+    await folder.outcrop("run")
+    expect((await folder.outcrop("table")).out).toBe(table)
+  }, 60_000)
+})
