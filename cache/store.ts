@@ -15,6 +15,7 @@ import * as fs from "node:fs"
 import { dirname, join } from "node:path"
 import { updateBytes } from "./digest.ts"
 import { CacheError, Corrupt, guarded } from "./error.ts"
+import { isDigest } from "./soundness.ts"
 
 /** The version of the layout. */
 export const format = "1"
@@ -63,12 +64,14 @@ export class Store {
     return new Store(root)
   }
 
+  /** Where a blob lies. Throws where that is no digest: a name that came from outside might lead out of the store. */
   blobPath(digest: string): string {
+    if (!isDigest(digest)) throw new CacheError({ path: this.root, message: `"${digest}" is no SHA-256: there are no such bytes in the cache` })
     return join(this.root, "blobs", digest.slice(0, 2), digest)
   }
 
   hasBlob(digest: string): boolean {
-    return fs.existsSync(this.blobPath(digest))
+    return isDigest(digest) && fs.existsSync(this.blobPath(digest))
   }
 
   /** Keeps bytes, which may come in several parts; the same bytes are kept once. Returns their SHA-256. */
@@ -81,6 +84,7 @@ export class Store {
 
   /** The bytes of a blob; `undefined` where there is none. Throws `Corrupt`, after putting the bad file aside, where they are not what they were. */
   blob(digest: string): Uint8Array | undefined {
+    if (!isDigest(digest)) return undefined
     const path = this.blobPath(digest)
     const bytes = readShared(path)
     if (bytes === undefined) return undefined
@@ -135,7 +139,8 @@ export class Store {
   remove(folder: string, name: string): void {
     guarded(this.root, () => {
       try {
-        fs.unlinkSync(folder === "blobs" ? this.blobPath(name) : this.#documentPath(folder, name))
+        // a stray file among the blobs has whatever name
+        fs.unlinkSync(folder === "blobs" ? join(this.root, folder, name.slice(0, 2), name) : this.#documentPath(folder, name))
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
       }

@@ -5,6 +5,7 @@ import { valuesOf } from "../engine/graph.ts"
 import { makers } from "../engine/history.ts"
 import { builtIn, type Defaults, defaultsOf } from "../lineage/defaults.ts"
 import { dot, mermaid } from "../lineage/diagram.ts"
+import { lossOf } from "../lineage/loss.ts"
 import { Results, type Value } from "../lineage/metric.ts"
 import { closureOf, type Records, tell } from "../lineage/node.ts"
 import { NoTarget, type Target, targetOf, valuesAt } from "../lineage/target.ts"
@@ -89,9 +90,14 @@ export const lineageCommand = Effect.fn("cli/lineage")(function*(flags: LineageF
   const rows = metric === undefined || format !== "json" && target.nodes.length > mostValues ? [] : target.nodes.flatMap((node) => valuesAt(node, metric, results).map((value): Row => ({ ...value, node, cells: cells.get(node)! })))
   const of = { pipeline: scope.run?.pipeline.file ?? words.file, run: scope.run?.id ?? null }
   if (format === "json") {
-    const values = rows.map(({ cells, class: name, high, low, n, node, split, task, value, metric }) => ({ task, metric, class: name, split, value: finite(value), n, low: finite(low), high: finite(high), node, cells: [...cells].map((cell) => valuesOf(graph, cell)) }))
-    const told = nodes.map((node) => ({ ...tell(graph, node, records), cells: cells.get(node)!.size }))
-    console.log(JSON.stringify({ version: 1, of, metric: metric ?? null, output: output ?? null, targets: target.nodes, values, nodes: told }))
+    // by their place in this document: those of the grid depend on which cells were asked for
+    const place = new Map(nodes.map((node, i) => [node, i]))
+    const values = rows.map(({ cells, class: name, high, low, n, node, split, task, value, metric }) => ({ task, metric, class: name, split, value: finite(value), n, low: finite(low), high: finite(high), node: place.get(node)!, cells: [...cells].map((cell) => valuesOf(graph, cell)) }))
+    const told = nodes.map((node) => {
+      const { result, ...named } = tell(graph, node, records)
+      return { ...named, node: place.get(node)!, cells: cells.get(node)!.size, result: result === null ? null : { ...result, took: result.took.map((took) => ({ ...took, node: place.get(took.node)! })) } }
+    })
+    console.log(JSON.stringify({ version: 1, of, metric: metric ?? null, output: output ?? null, targets: target.nodes.map((node) => place.get(node)!), values, nodes: told }))
     return
   }
   const cellsOf = (nodes: ReadonlyArray<number>) => new Set(nodes.flatMap((node) => [...cells.get(node)!]))
@@ -109,6 +115,6 @@ export const lineageCommand = Effect.fn("cli/lineage")(function*(flags: LineageF
     const stage = scope.stages.get(code) ?? await builtIn(code)
     return stage === undefined ? {} : defaultsOf(stage)
   })))
-  const tree = treeText(chain, { steps: steps.map((told, i) => ({ told, defaults: defaults[i]!, cells: sharedBy(graph, cellsOf(chain.steps[i]!.nodes), axes) })), full: flags.full, remedy, seconds: showSeconds })
+  const tree = treeText(chain, { steps: steps.map((told, i) => ({ told, defaults: defaults[i]!, cells: sharedBy(graph, cellsOf(chain.steps[i]!.nodes), axes) })), full: flags.full, remedy, seconds: showSeconds, loss: (digest) => lossOf(cache.store, digest) })
   console.log(`${scope.run === undefined ? "" : `${style("dim", scope.name)}\n`}${heading(scope, target, rows)}\n\n${tree}`)
 })

@@ -1,6 +1,6 @@
 /** What a command on results looks at: the pipeline as it is now, or a run on record, which needs neither the pipeline's file nor its code. */
 import * as fs from "node:fs"
-import { join, resolve } from "node:path"
+import { basename, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Cache, openCache } from "../cache/cache.ts"
 import { CacheError } from "../cache/error.ts"
@@ -49,10 +49,10 @@ export const runText = ({ asked, git, id, started }: Run): string =>
   `run ${id} of ${started.slice(0, 19).replace("T", " ")} UTC (outcrop ${asked.join(" ")})${git === null ? "" : ` at ${git.commit.slice(0, 10)}${git.dirty ? " with uncommitted changes" : ""}`}`
 
 const recorded = (words: Words, flags: SessionFlags, name: string): Scope => {
-  const cache = existingCache(flags, words.file), all = runs(cache).runs, path = resolve(words.file)
-  // of a cache that several pipelines share, this one's are meant; what was cut off has nothing to show
-  const own = all.filter(({ graph, pipeline }) => graph !== null && pipeline.file === path)
-  const run = runNamed(!name.startsWith("last") ? all : own.length > 0 ? own : all.filter(({ graph }) => graph !== null), name)
+  const cache = existingCache(flags, words.file), all = runs(cache).runs, ended = all.filter(({ graph }) => graph !== null)
+  // of a cache that several pipelines share, this one's are meant, wherever it lay then; what was cut off has nothing to show
+  const own = ended.filter(({ pipeline }) => basename(pipeline.file) === basename(words.file))
+  const run = runNamed(!name.startsWith("last") ? all : own.length > 0 ? own : ended, name)
   if (typeof run === "string") throw userError(run)
   if (run.graph === null) throw userError(`${runText(run)} did not come to its end, and what it came to is not on record; results that it finished are cached, and the next run takes them on`)
   const graph = graphAt(cache, run.graph)
@@ -75,10 +75,11 @@ export const openScope = Effect.fn("cli/openScope")(function*(words: Words, flag
   if (!fs.existsSync(words.file) && fs.existsSync(join(cacheFolder(flags, words.file), "format"))) {
     return yield* userError(`there is no file ${words.file}; what was run of it is on record: "outcrop status --runs" lists the runs, --run last shows the last`)
   }
-  const session = yield* openSession(words, flags)
+  const session = yield* openSession(words, flags), { keys, outputs } = finishedOf(session)
   const scope: Scope = {
     cache: session.cache,
-    graph: graphOf(session.grid, finishedOf(session).keys),
+    // a key may be known of what has yet to run
+    graph: graphOf(session.grid, keys.map((key, node) => outputs[node] === undefined ? undefined : key)),
     dataRoot: session.grid.dataRoot,
     runs: runs(session.cache).runs,
     stages: new Map(session.grid.nodes.flatMap(({ implementation: { code, stage } }) => {

@@ -20,6 +20,8 @@ const block = 512
 const mostMembers = 1_000_000
 /** Bytes of a long name, or of a member's pax records. */
 const mostText = 1 << 20
+/** Bytes that are looked through at once. */
+const piece = 1 << 20
 
 const refusedTypes: Readonly<Record<string, string>> = { 1: "a hard link", 2: "a symbolic link", 3: "a device", 4: "a device", 6: "a pipe", S: "a sparse file" }
 
@@ -64,7 +66,13 @@ export const membersOf = (archive: string, size: number, read: (offset: number, 
   for (let at = 0; ;) {
     const header = read(at, block)
     if (header.length < block) throw refuse(`the archive ends at byte ${size} without an end mark; it was cut off${members.size > 0 ? ` after member "${[...members.keys()].at(-1)}"` : ", or is no tar archive"}`)
-    if (header.every((byte) => byte === 0)) return members
+    if (header.every((byte) => byte === 0)) {
+      // after the end mark there is nothing but padding; another archive there would be lost without a word
+      for (let rest = at + block; rest < size; rest += piece) {
+        if (read(rest, Math.min(piece, size - rest)).some((byte) => byte !== 0)) throw refuse(`the archive holds more after its end mark at byte ${at} (two archives in one file?): pack it anew`)
+      }
+      return members
+    }
     if (numberIn(header.subarray(148, 156)) !== checksum(header)) throw refuse(`the header at byte ${at} is damaged, or this is no tar archive (a compressed one has to be decompressed first)`)
     const type = header[156] === 0 ? "0" : String.fromCharCode(header[156]!)
     const posixForm = text(header.subarray(257, 263)) === "ustar", prefix = posixForm ? text(header.subarray(345, 500)) : ""
@@ -108,30 +116,34 @@ export const membersOf = (archive: string, size: number, read: (offset: number, 
 /** Archives whose members were found, the one used last at the end, up to so many members. */
 const found = new Map<string, { readonly print: Print; readonly members: Members }>()
 const mostKept = 2_000_000
-
-/** The members of an archive on disk, found once as long as the file stays as it is. `file` lies on disk, `archive` is its name in messages. */
-export const archiveAt = (file: string, archive: string, stat: fs.BigIntStats): Members => {
-  const print = printOf(stat)
-  let known = found.get(file)
+let kept = 0
+const forget = (file: string): void => {
+  kept -= found.get(file)?.members.size ?? 0
   found.delete(file)
+}
+
+/** The members of an archive on disk of a print, found once as long as the file stays as it is. `file` lies on disk, `archive` is its name in messages. */
+export const archiveAt = (file: string, archive: string, print: Print): Members => {
+  let known = found.get(file)
+  forget(file)
   if (known === undefined || !samePrint(known.print, print)) {
     const handle = fs.openSync(file, "r")
     try {
+      if (!samePrint(printOf(fs.fstatSync(handle, { bigint: true })), print)) throw new FileError({ path: archive, message: `${archive} changed while it was read: run again` })
       const read = (offset: number, length: number) => {
         const bytes = new Uint8Array(length)
         return bytes.subarray(0, fs.readSync(handle, bytes, 0, length, offset))
       }
-      known = { print, members: membersOf(archive, Number(stat.size), read) }
+      known = { print, members: membersOf(archive, Number(print.size), read) }
     } finally {
       fs.closeSync(handle)
     }
   }
   found.set(file, known)
-  let kept = [...found.values()].reduce((sum, { members }) => sum + members.size, 0)
-  for (const [other, { members }] of found) {
+  kept += known.members.size
+  for (const other of found.keys()) {
     if (kept <= mostKept || other === file) break
-    found.delete(other)
-    kept -= members.size
+    forget(other)
   }
   return known.members
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { digestOfFile, digestRange, Fingerprints, now, type Print, printOf, samePrint } from "../cache/fingerprint.ts"
 import type { Trace } from "../cache/action.ts"
 import type { Index } from "../cache/index.ts"
+import { isDigest } from "../cache/soundness.ts"
 import { digestBytes, type Store } from "../cache/store.ts"
 import { FileError, type Files } from "../stages/stage.ts"
 import { archiveAt } from "./archive.ts"
@@ -50,7 +51,7 @@ export const observer = (index: Index, dataRoot: string, rehash: boolean) => {
         const below = root.place(".").file.length + 1
         const print = (file: string) => {
           const path = file.slice(below)
-          if (trace[path] === undefined || root.place(path).file !== file) return undefined
+          if (!Object.hasOwn(trace, path) || root.place(path).file !== file) return undefined
           const stat = root.stat(path, file)
           return stat?.isFile() === true ? printOf(stat) : undefined
         }
@@ -95,8 +96,10 @@ export const makeFiles = (options: {
 }): Files["Service"] => {
   const { allowed, dataRoot, index, ingest, store, trace } = options
   const root = new Root(dataRoot), prints = new Fingerprints(index, false)
-  /** Digests that this stage was told. */
-  const told = new Map<string, string>()
+  /** Digests that were taken for this stage, and what the files were then. */
+  const taken = new Map<string, { readonly print: Print; readonly digest: string }>()
+  /** Pixels that this stage kept. */
+  const kept = new Set<string>()
   const fail = (path: string, message: string) => new FileError({ path, message })
   const attempt = <A>(path: string, body: () => A) => Effect.try({
     try: body,
@@ -115,7 +118,7 @@ export const makeFiles = (options: {
     if (!stat.isFile()) throw fail(path, `${path} is no file but a device or a pipe`)
     const print = printOf(stat)
     if (member === undefined) return { ...place, print, offset: 0, size: Number(stat.size), name: file }
-    const found = archiveAt(file, member.archive, stat).get(member.name)
+    const found = archiveAt(file, member.archive, print).get(member.name)
     return found === undefined ? undefined : { ...place, print, ...found, name: `${file}/${member.name}` }
   }
   /** Opens what was found, and makes sure that it is still that. */
@@ -140,7 +143,7 @@ export const makeFiles = (options: {
       return bytes
     })
   const remember = (path: string, { name, print }: Content, seen: bigint, digest: string) => {
-    told.set(path, digest)
+    taken.set(path, { print, digest })
     if (prints.put(name, { ...print, seen, digest }) > 1) return
     // all that are read in this turn, as one transaction; where the cache cannot be written, storing the result will say so
     setImmediate(() => {
@@ -152,18 +155,24 @@ export const makeFiles = (options: {
     })
   }
   const digestOf = (path: string, content: Content): string => {
-    const known = told.get(path) ?? prints.digest(content.name, content.print)
+    const own = taken.get(path)
+    const known = own !== undefined && samePrint(own.print, content.print) ? own.digest : prints.digest(content.name, content.print)
     if (known !== undefined) return known
     const seen = now(), digest = within(path, content, (handle) => digestRange(handle, content.offset, content.size))
     remember(path, content, seen, digest)
     return digest
   }
+  /** Notes what an ingest stage met. Who met something else there before has a part of each, which no trace could tell. */
+  const note = (path: string, mark: string): void => {
+    if (Object.hasOwn(trace, path) && trace[path] !== mark) throw changed(path)
+    trace[path] = mark
+  }
   /** Records what an ingest stage met at a path: the file, or the archive that it is, or would be, a member of. */
   const record = (path: string, content: Content | undefined): void => {
     if (!ingest) return
-    const archive = content?.member?.archive ?? root.place(path).member?.archive
-    if (archive === undefined) trace[path] = content === undefined ? absent : digestOf(path, content)
-    else if (trace[archive] === undefined) trace[archive] = digestOf(archive, find(archive)!)
+    const archive = (content ?? root.place(path)).member?.archive
+    if (archive === undefined) note(path, content === undefined ? absent : digestOf(path, content))
+    else note(archive, digestOf(archive, content === undefined ? find(archive)! : { ...content, member: undefined, offset: 0, size: Number(content.print.size), name: content.file }))
   }
   const found = (path: string): Content => {
     const content = find(path)
@@ -171,16 +180,31 @@ export const makeFiles = (options: {
     record(path, undefined)
     throw missing(path)
   }
-  const fromCache = (path: string): Uint8Array => {
-    const bytes = store.blob(path.slice(6))
+  /**
+   * The digest of pixels in the cache, where a path names them. A path that a list or a label file brought may not: an ingest stage gets
+   * what it kept itself, and what came with its digest.
+   */
+  const pixelsAt = (path: string, wanted: string | undefined): string | undefined => {
+    if (!path.startsWith("cache:")) return undefined
+    const digest = path.slice(6)
+    if (!isDigest(digest) || (ingest && wanted === undefined && !kept.has(digest))) {
+      throw fail(path, `${path} is no file of the data: paths that begin with "cache:" are those of pixels that a stage kept in the cache, read with their digest (read(asset.path, asset.digest)); where a folder has that name, rename it`)
+    }
+    if (wanted !== undefined && wanted !== digest) throw fail(path, `${path} was asked for with the digest of other pixels, ${wanted}`)
+    return digest
+  }
+  const fromCache = (digest: string): Uint8Array => {
+    const path = `cache:${digest}`, bytes = store.blob(digest)
     if (bytes === undefined) throw fail(path, `the pixels ${path} are gone from the cache; they will be made again`)
     return bytes
   }
+  const allowedAt = (path: string): string | undefined => Object.hasOwn(allowed, path) ? allowed[path] : undefined
 
   return {
     read: (path, digest) => attempt(path, () => {
-      if (path.startsWith("cache:")) return fromCache(path)
-      const wanted = digest ?? allowed[path]
+      const pixels = pixelsAt(path, digest)
+      if (pixels !== undefined) return fromCache(pixels)
+      const wanted = digest ?? allowedAt(path)
       if (wanted === undefined) onlyIngest(path)
       const content = found(path), seen = now()
       const bytes = bytesOf(path, content, 0, content.size)
@@ -193,12 +217,13 @@ export const makeFiles = (options: {
       return bytes
     }),
     open: (path, digest) => attempt(path, () => {
-      if (path.startsWith("cache:")) {
-        const stat = fs.statSync(store.blobPath(path.slice(6)), { throwIfNoEntry: false })
-        let bytes = stat === undefined ? fromCache(path) : undefined
-        return { size: (stat?.size ?? bytes?.length)!, read: (offset, length) => attempt(path, () => (bytes ??= fromCache(path)).slice(offset, offset + length)) }
+      const pixels = pixelsAt(path, digest)
+      if (pixels !== undefined) {
+        const stat = fs.statSync(store.blobPath(pixels), { throwIfNoEntry: false })
+        let bytes = stat === undefined ? fromCache(pixels) : undefined
+        return { size: (stat?.size ?? bytes?.length)!, read: (offset, length) => attempt(path, () => (bytes ??= fromCache(pixels)).slice(offset, offset + length)) }
       }
-      const wanted = digest ?? allowed[path]
+      const wanted = digest ?? allowedAt(path)
       if (wanted === undefined) onlyIngest(path)
       const content = found(path)
       record(path, content)
@@ -213,9 +238,11 @@ export const makeFiles = (options: {
       }
     }),
     digest: (path) => attempt(path, () => {
-      const known = allowed[path]
+      const known = allowedAt(path)
       if (known !== undefined) return known
       onlyIngest(path)
+      const pixels = pixelsAt(path, undefined)
+      if (pixels !== undefined) return pixels
       const content = found(path), digest = digestOf(path, content)
       record(path, content)
       return digest
@@ -224,19 +251,21 @@ export const makeFiles = (options: {
       onlyIngest(folder)
       const { file } = root.place(folder), stat = root.stat(folder, file)
       if (stat?.isFile() === true && file.endsWith(".tar")) {
-        record(folder, find(folder))
-        return [...archiveAt(file, folder, stat).keys()].toSorted()
+        const print = printOf(stat)
+        record(folder, { file, member: undefined, print, offset: 0, size: Number(stat.size), name: file })
+        return [...archiveAt(file, folder, print).keys()].toSorted()
       }
       const names = root.list(folder)
-      trace[`${folder}/`] = names === undefined ? absent : folderMark(names)
+      note(`${folder}/`, names === undefined ? absent : folderMark(names))
       if (names === undefined) throw fail(folder, `there is no folder ${folder} below the data root ${dataRoot}`)
       return names
     }),
     exists: (path) => attempt(path, () => {
       onlyIngest(path)
+      if (pixelsAt(path, undefined) !== undefined) return true
       const { file, member } = root.place(path)
       if (member === undefined && root.stat(path, file)?.isDirectory() === true) {
-        trace[`${path}/`] = folderMark(root.list(path) ?? [])
+        note(`${path}/`, folderMark(root.list(path) ?? []))
         return true
       }
       const content = find(path)
@@ -246,6 +275,7 @@ export const makeFiles = (options: {
     keep: (bytes) => attempt("cache:", () => {
       onlyIngest("cache:")
       const digest = store.putBlob(bytes)
+      kept.add(digest)
       return { path: `cache:${digest}`, digest }
     })
   }

@@ -86,7 +86,7 @@ export const lookup = ({ backend, grid, index, rehash }: LookupOptions) => {
   const find = (node: Node, outputOf: (node: number, output: string) => Output, force = false): Found | Missing | Impossible => {
     const { stage } = node.implementation
     const ingest = stage.kind === "ingest"
-    const files: Record<string, string> = {}, allowed: Record<string, string> = {}
+    const files: Record<string, string> = {}, allowed: Record<string, string> = Object.create(null)
     for (const { digest, name, path } of filesOf(node)) {
       if (digest === undefined) return { done: "never", message: missingFile(node)! }
       files[name] = digest

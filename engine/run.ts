@@ -312,7 +312,9 @@ export const run = Effect.fn("engine/run")(function*({ backend, cache, failFast,
     regained.add(node.index)
     // another node may have found the same pixels gone: then their ingest runs already, or has run since
     if (parked(node)) return
-    const samples = node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")!
+    const samples = node.bindings.find(({ node: up, output }) => outputOf(up, output).table === "samples")
+    // whoever reads no samples reads pixels of its own: there is nobody to make them again
+    if (samples === undefined) return failNode(node, failure.error.message)
     if (restoring.has(samples.node)) ready.push(node.index)
     else {
       discardDamagedPixels(store, tables.table(keys[samples.node]!, outputOf(samples.node, samples.output)))

@@ -85,7 +85,8 @@ const run = async (job: Job): Promise<FromWorker> => {
   const { index, store } = cache
   const notices: Array<string> = [], timings: Array<Timing> = []
   let told = -Infinity
-  const trace: Record<string, string> = {}
+  // a file may be called "__proto__"
+  const trace: Record<string, string> = Object.create(null)
   const services = Layer.mergeAll(
     Layer.succeed(Files, makeFiles({
       dataRoot: job.dataRoot,

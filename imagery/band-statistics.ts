@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Stage, type Weights } from "outcrop"
 import type { TableInput, TableOf } from "../schemas/table.ts"
+import { isHole } from "./nodata.ts"
 
 /** What is known of a band after the pixels met so far. */
 export interface Tally {
@@ -18,16 +19,14 @@ export interface Tally {
 export const tally = (): Tally => ({ n: 0, mean: 0, squares: 0, min: Infinity, max: -Infinity, holes: 0 })
 
 /**
- * Adds the pixels of a band to its tally; those that are `nodata` or not finite are holes. Moments of one image are taken in two passes and
+ * Adds the pixels of a band to its tally; holes (see `isHole`) are counted as such. Moments of one image are taken in two passes and
  * joined to those before (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so
  * that no precision is lost over a million images.
  */
 export const count = (into: Tally, band: Float32Array, nodata: number): void => {
-  // values are float32, and so is what a file of them declares
-  const hole = Math.fround(nodata), counts = (value: number) => Number.isFinite(value) && value !== hole
   let n = 0, sum = 0
   for (const value of band) {
-    if (!counts(value)) continue
+    if (isHole(value, nodata)) continue
     n++
     sum += value
     into.min = Math.min(into.min, value)
@@ -37,7 +36,7 @@ export const count = (into: Tally, band: Float32Array, nodata: number): void => 
   if (n === 0) return
   const mean = sum / n
   let squares = 0
-  for (const value of band) if (counts(value)) squares += (value - mean) ** 2
+  for (const value of band) if (!isHole(value, nodata)) squares += (value - mean) ** 2
   const apart = mean - into.mean, together = into.n + n
   into.squares += squares + apart ** 2 * into.n * n / together
   into.mean += apart * n / together

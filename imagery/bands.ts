@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Stage } from "outcrop"
+import { isHole } from "./nodata.ts"
 import { type Located, pixelReader, type Pixels, pixelsOf, type Request as FileRequest } from "./pixels.ts"
 import { type Stretch, stretchInPlace } from "./stretch.ts"
 
@@ -19,7 +20,7 @@ const Two = Schema.Tuple([Name, Name])
  * - `{ difference: [VV, VH] }`: the first minus the second; of values that are in dB already (BigEarthNet's) it is their ratio in dB;
  * - `{ ratio: [VV, VH] }`: the first over the second; NaN, a hole, where the second is 0.
  *
- * All three are NaN where a file declares one of their values as no data: -9999 minus -9999 would be a measurement of 0.
+ * All three are NaN where a value that they take is not finite, or what its file declares as no data: -9999 minus -9999 would be a measurement of 0.
  */
 export const Band = Schema.Union([Name, Schema.Struct({ db: Name }), Schema.Struct({ difference: Two }), Schema.Struct({ ratio: Two })])
 export type Band = typeof Band.Type
@@ -83,8 +84,8 @@ const planOf = ({ bands, stretch }: Request): Effect.Effect<{
     }
     const size = pixels.height * pixels.width
     const planes = new Map(names.map((name, i) => [name, pixels.values.subarray(i * size, (i + 1) * size)]))
-    const nodata = new Map(names.map((name, i) => [name, Math.fround(pixels.nodata[i]!)]))
-    const measured = (name: string) => planes.get(name)!.map((value) => value === nodata.get(name) ? Number.NaN : value)
+    const nodata = new Map(names.map((name, i) => [name, pixels.nodata[i]!]))
+    const measured = (name: string) => planes.get(name)!.map((value) => isHole(value, nodata.get(name)!) ? Number.NaN : value)
     const values = new Float32Array(bands.length * size)
     for (const [i, band] of bands.entries()) values.set(typeof band === "string" ? planes.get(band)! : valuesOf(band, sourcesOf(band).map(measured)), i * size)
     if (stretch !== "none") stretchInPlace(values, stretch.range)

@@ -1,4 +1,7 @@
-/** Dates in names of files and folders: common forms are found as they are, others by a pattern as Python's `strptime` takes it. */
+/**
+ * Dates in names of files and folders: common forms are found as they are, others by a pattern as Python's `strptime` takes it. Dates in fields
+ * of tables are read as a whole: what is not understood to its end is no date.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
@@ -28,13 +31,32 @@ const utc = ({ day, hour, minute, month, second, year }: Parts): number => {
 const common =
   /(?<!\d)(1[89]\d\d|20\d\d)([-_./]?)(\d\d)\2(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?(?:Z|([+-])(\d\d):?(\d\d))?|[T_]?([01]\d|2[0-3])([0-5]\d)([0-5]\d)Z?)?(?!\d)/g
 
+/** The time of a match of `common`, or of `field`, whose groups are the same; NaN: there is none such. */
+const timeFrom = ([, year, , month, day, hour, minute, second, sign, hours, minutes, h, m, s]: ReadonlyArray<string | undefined>): number => {
+  const time = utc({ year: Number(year), month: Number(month), day: Number(day), hour: Number(hour ?? h ?? 0), minute: Number(minute ?? m ?? 0), second: Number(second ?? s ?? 0) })
+  const east = sign === undefined ? 0 : (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes ?? 0))
+  return time - east * 60_000
+}
+
 const commonIn = (text: string): number => {
-  for (const [, year, , month, day, hour, minute, second, sign, hours, minutes, h, m, s] of text.matchAll(common)) {
-    const time = utc({ year: Number(year), month: Number(month), day: Number(day), hour: Number(hour ?? h ?? 0), minute: Number(minute ?? m ?? 0), second: Number(second ?? s ?? 0) })
-    const east = sign === undefined ? 0 : (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
-    if (!Number.isNaN(time)) return time - east * 60_000
+  for (const match of text.matchAll(common)) {
+    const time = timeFrom(match)
+    if (!Number.isNaN(time)) return time
   }
   return Number.NaN
+}
+
+/** The same with nothing around it; times also as tables have them: 9:05, 10:00:00 +0200, 10:00+02, 10:00 UTC. */
+const field =
+  /^(1[89]\d\d|20\d\d)([-_./]?)(\d\d)\2(\d\d)(?:[T ](\d\d?):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?(?: ?(?:Z|UTC|([+-])([01]\d)(?::?([0-5]\d))?))?|[T_]?([01]\d|2[0-3])([0-5]\d)([0-5]\d)Z?)?$/
+
+/**
+ * The time that a field is (2017-06-13, 2017-06-13T10:10:31Z, 2017-06-13 9:05 +02:00), as UTC milliseconds; UTC where no zone is given. NaN where the field
+ * as a whole is none of the common forms: a time that is not understood (10:00 PM) is no midnight.
+ */
+export const timeOf = (text: string): number => {
+  const match = field.exec(text.trim())
+  return match === null ? Number.NaN : timeFrom(match)
 }
 
 // ---- patterns -----------------------------------------------------------------------------------------------------------------

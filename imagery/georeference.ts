@@ -34,7 +34,8 @@ const wgs84 = "+proj=longlat +datum=WGS84 +no_defs"
 
 /**
  * A function from pixel coordinates (px from the outer corner of the first pixel, so the centre of a window is `x + width / 2`) to
- * degrees of WGS84. Both are NaN where the reference system is not known.
+ * degrees of WGS84, longitudes within -180 and 180 (an image in degrees may cross the date line). Both are NaN where the reference system is
+ * not known, or a coordinate is not finite.
  */
 export const locator = async (geo: GeoReference): Promise<(x: number, y: number) => { readonly lat: number; readonly lon: number }> => {
   const known = definition(geo.epsg)
@@ -42,8 +43,11 @@ export const locator = async (geo: GeoReference): Promise<(x: number, y: number)
   const proj4 = (await import("proj4")).default
   const projection = proj4(known, wgs84)
   return (x, y) => {
-    const [lon, lat] = projection.forward([geo.origin[0] + x * geo.resolution[0], geo.origin[1] + y * geo.resolution[1]])
-    return { lat: lat!, lon: lon! }
+    const across = geo.origin[0] + x * geo.resolution[0], up = geo.origin[1] + y * geo.resolution[1]
+    // proj4 throws at these
+    if (!Number.isFinite(across) || !Number.isFinite(up)) return { lat: Number.NaN, lon: Number.NaN }
+    const [lon, lat] = projection.forward([across, up])
+    return { lat: lat!, lon: geo.epsg === 4326 ? wrapped(lon!) : lon! }
   }
 }
 
@@ -67,6 +71,9 @@ export const pixelAt = ({ origin, resolution }: GeoReference, [x, y]: readonly [
   (x - origin[0]) / resolution[0],
   (y - origin[1]) / resolution[1]
 ]
+
+/** A longitude up to a turn away, brought to -180..180; what lies farther off is none, and stays for `wrongDegrees` to say. */
+export const wrapped = (lon: number): number => Math.abs(lon) > 180 && Math.abs(lon) <= 360 ? lon - 360 * Math.sign(lon) : lon
 
 /** What is wrong with degrees of WGS84, in words; undefined: nothing, or they are not given (NaN). Swapped columns show where a longitude is no latitude. */
 export const wrongDegrees = (lat: number, lon: number): string | undefined => {

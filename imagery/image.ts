@@ -7,8 +7,8 @@ import { Stage } from "outcrop"
 import { type BlockCache, Blocks } from "./blocks.ts"
 import { decode, decoding, formatOf, type Header, rangedFile, type Raster, smallBytes } from "./raster.ts"
 import { type Moments, momentsOf } from "./stretch.ts"
-import { openTiff, tiffHeader } from "./tiff.ts"
-import { readWindow, type Size, type Window } from "./window.ts"
+import { inMemory, openTiff, tiffHeader } from "./tiff.ts"
+import { reachOf, readWindow, type Size, type Window } from "./window.ts"
 
 type Failure = Stage.StageError | Stage.FileError
 
@@ -59,27 +59,18 @@ const wholeImage = (raster: Raster, digest: string): Image => {
   }
 }
 
-/** The part of an image that a window resampled to `size` takes up: where it is not a copy, the filter reaches beyond the window's edges. */
-const reachOf = (window: Window, size: Size, image: Size): Window => {
-  const [x, y, width, height] = window
-  if (width === size.width && height === size.height && window.every(Number.isInteger)) return window
-  const margin = 2 + Math.ceil(Math.max(width / size.width, height / size.height, 1))
-  const left = Math.max(0, Math.floor(x) - margin), top = Math.max(0, Math.floor(y) - margin)
-  return [left, top, Math.min(image.width, Math.ceil(x + width) + margin) - left, Math.min(image.height, Math.ceil(y + height) + margin) - top]
-}
-
-const byWindow = (header: Header, blocks: Blocks, path: string, digest: string): Image => {
+const byWindow = (header: Header, blocks: Blocks, held: number, path: string, digest: string): Image => {
   const part = (band: number, window: Window) => decoding(path, "does not decode", () => blocks.read(band, window))
   const [across, down] = blocks.side
-  const corners = Array.from({ length: Math.ceil(header.height / down) }, (_, row) => row * down)
+  const corners = () => Array.from({ length: Math.ceil(header.height / down) }, (_, row) => row * down)
     .flatMap((y) => Array.from({ length: Math.ceil(header.width / across) }, (_, column) => [column * across, y] as const))
   return {
     ...header,
     bytes: blocks.layout.bytes,
     floats: blocks.layout.floats,
-    held: 0,
+    held,
     moments: (band) => remembered(digest, band, Effect.map(
-      Effect.forEach(corners, ([x, y]) =>
+      Effect.forEach(corners(), ([x, y]) =>
         Effect.map(part(band, [x, y, Math.min(across, header.width - x), Math.min(down, header.height - y)]), (values) => momentsOf(values, header.nodata))),
       together
     )),
@@ -96,13 +87,15 @@ const byWindow = (header: Header, blocks: Blocks, path: string, digest: string):
 export const openImage = Effect.fn("openImage")(function*({ digest, path }: Stage.FileEntry, cache: BlockCache) {
   const files = yield* Stage.Files
   const file = yield* files.open(path, digest)
-  if (file.size > smallBytes && formatOf(yield* file.read(0, 4)) === "tiff") {
+  const small = file.size <= smallBytes ? yield* files.read(path, digest) : undefined
+  // a file of a few kilobytes may unfold into gigabytes: what is held is decided by its pixels
+  if (formatOf(small ?? (yield* file.read(0, 4))) === "tiff") {
     const [blocks, header] = yield* decoding(path, "does not decode", async () => {
-      const image = await openTiff(rangedFile(file))
-      return [new Blocks(image, digest, cache), await tiffHeader(image)] as const
+      const image = await openTiff(small === undefined ? rangedFile(file) : inMemory(small)), header = await tiffHeader(image)
+      return [new Blocks(image, digest, cache), header] as const
     })
     // a tile as large as the image (a file in one strip) leaves nothing to choose
-    if (blocks.width * blocks.height * blocks.layout.bytesPerPixel > wholeBytes && blocks.bytes <= wholeBytes) return byWindow(header, blocks, path, digest)
+    if (blocks.width * blocks.height * blocks.layout.bytesPerPixel > wholeBytes && blocks.bytes <= wholeBytes) return byWindow(header, blocks, small?.length ?? 0, path, digest)
   }
-  return wholeImage(yield* decode(yield* files.read(path, digest), path), digest)
+  return wholeImage(yield* decode(small ?? (yield* files.read(path, digest)), path), digest)
 })

@@ -15,14 +15,23 @@ const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
 const because = (path: string, what: string) => (cause: unknown) =>
   new Stage.StageError({ message: `${path} is ${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
+/** The text of a file. Fails where it is not UTF-8: read as if it were, the umlauts of Latin-1 would all be one letter, and names that differ by them one name. */
+export const textOf = Effect.fn("textOf")(function*(path: string) {
+  const files = yield* Stage.Files
+  const bytes = yield* files.read(path)
+  return yield* Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => new Stage.StageError({ message: `${path} is not UTF-8; save it as UTF-8` })
+  })
+})
+
 /**
  * Reads a CSV with a header; blank lines do not count. `quote: false` takes quotation marks as they stand, as GBIF's tab-separated files
  * want it. Fails where a row has more or fewer fields than the header (a truncated file), or where there are no rows.
  */
 export const csvLines = Effect.fn("csvLines")(function*(path: string, delimiter = ",", quote: "\"" | false = "\"") {
-  const files = yield* Stage.Files
   const { parse } = yield* Effect.promise(() => import("csv-parse/sync"))
-  const text = new TextDecoder().decode(yield* files.read(path))
+  const text = yield* textOf(path)
   const ends: Array<number> = []
   const parsed = yield* Effect.try({
     try: () =>
@@ -45,17 +54,18 @@ export const csvLines = Effect.fn("csvLines")(function*(path: string, delimiter 
   return { header, lines }
 })
 
-/** Fails where a CSV lacks one of these columns. */
+/** Fails where a CSV lacks one of these columns, or has it twice. */
 export const needColumns = (path: string, header: ReadonlyArray<string>, names: ReadonlyArray<string | undefined>) => {
   const lost = names.find((name) => name !== undefined && !header.includes(name))
-  return lost === undefined ? Effect.void : fail(`${path} has no column "${lost}"; it has ${header.join(", ")}`)
+  if (lost !== undefined) return fail(`${path} has no column "${lost}"; it has ${header.join(", ")}`)
+  const twice = names.find((name) => name !== undefined && header.indexOf(name) < header.lastIndexOf(name))
+  return twice === undefined ? Effect.void : fail(`${path} has two columns "${twice}"; rename one of them`)
 }
 
 /** Reads a JSON file, whatever it holds. */
 export const json = Effect.fn("json")(function*(path: string) {
-  const files = yield* Stage.Files
-  const bytes = yield* files.read(path)
-  return yield* Effect.try({ try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)), catch: because(path, "not JSON") })
+  const text = yield* textOf(path)
+  return yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: because(path, "not JSON") })
 })
 
 /** Which of the images that a list names are there. Those that are not stop the stage, or are left out with a count. */

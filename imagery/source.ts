@@ -7,7 +7,7 @@ import { type GeoReference, locator, wrongDegrees } from "./georeference.ts"
 import { decode, headerAt } from "./raster.ts"
 import type { Size } from "./window.ts"
 
-export { timeIn } from "./dates.ts"
+export { timeIn, timeOf } from "./dates.ts"
 
 /** An image in one file or several, one a band; pixels are those of the first file. */
 export interface Source extends Size {
@@ -39,18 +39,17 @@ export const gsdOf = ({ epsg, resolution: [, down] }: GeoReference, lat: number)
   return Math.abs(down) * (epsg === 3857 || epsg === 3395 ? Math.cos(lat * Math.PI / 180) : 1)
 }
 
-/** Files of one image may lie this share of its side apart: grids of 10 and 60 m do not meet to the pixel. */
-const slack = 0.1
-
 /**
- * Opens one file with all of its bands, or files of one band each. Fails with a `StageError` that names the file: it cannot be read, has
- * other bands than named, lies outside the degrees of the earth, or not where the first one lies.
+ * Opens one file with all of its bands, or files of one band each; among several, the one called `image` may have several bands, as a picture
+ * beside its mask. Fails with a `StageError` that names the file: it cannot be read, has other bands than named, lies outside the degrees of
+ * the earth, or does not cover the ground of the first one. Corners may lie a pixel of the coarser file apart: grids of 10 and 60 m do not
+ * meet to the pixel.
  */
 export const openSource = Effect.fn("openSource")(function*(paths: readonly [string, ...ReadonlyArray<string>], { bands, onError }: Reading) {
   const files = yield* Stage.Files
   const opened = yield* Effect.forEach(paths, Effect.fnUntraced(function*(path, i) {
     const header = yield* onError === "skip" ? Effect.flatMap(files.read(path), (bytes) => decode(bytes, path)) : headerAt(path)
-    const named = paths.length > 1 ? [bands![i]!] : bands
+    const named = paths.length === 1 ? bands : bands![i] === "image" ? undefined : [bands![i]!]
     if (named !== undefined && named.length !== header.bands) {
       return yield* Effect.fail(new Stage.StageError({ message: `${path} has ${header.bands} bands, but ${named.length} names are given: ${named.join(", ")}` }))
     }
@@ -62,13 +61,14 @@ export const openSource = Effect.fn("openSource")(function*(paths: readonly [str
     const gsd = geo === undefined ? Number.NaN : gsdOf(geo, centre.lat)
     const asset = { path, digest: yield* files.digest(path), gsd }
     const assets: ReadonlyArray<Asset> = named === undefined ? [{ band: "image", index: -1, ...asset }] : named.map((band, index) => ({ band, index, ...asset }))
-    return { assets, centre, geo, height, locate, path, side: gsd * Math.max(width, height), width }
+    return { assets, corners: [locate(0, 0), locate(width, height)], geo, gsd, height, locate, path, width }
   }))
-  const { centre, geo, height, locate, path, side, width } = opened[0]!
+  const { corners, geo, gsd, height, locate, path, width } = opened[0]!
   for (const other of opened) {
-    const apart = greatCircle(centre.lat, centre.lon, other.centre.lat, other.centre.lon)
-    if (apart > slack * side) {
-      return yield* Effect.fail(new Stage.StageError({ message: `${path} and ${other.path} are no bands of one image: their centres lie ${Math.round(apart)} m apart` }))
+    const apart = Math.max(...corners.map(({ lat, lon }, i) => greatCircle(lat, lon, other.corners[i]!.lat, other.corners[i]!.lon)))
+    // the sphere's metres are up to 0.6% off
+    if (apart > 1.006 * Math.max(gsd, other.gsd)) {
+      return yield* Effect.fail(new Stage.StageError({ message: `${path} and ${other.path} are no bands of one image: their corners lie ${apart < 10 ? apart.toFixed(1) : Math.round(apart)} m apart` }))
     }
   }
   return { assets: opened.flatMap((one) => one.assets), geo, height, locate, width } satisfies Source

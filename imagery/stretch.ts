@@ -1,6 +1,7 @@
 /** Brings the values of a scene (16-bit reflectance, float backscatter) to 0..255, the range that most encoders were trained on. */
 import * as Schema from "effect/Schema"
 import { Stage } from "outcrop"
+import { isHole } from "./nodata.ts"
 import type { Values } from "./raster.ts"
 
 const Range = Schema.Tuple([Schema.Finite, Schema.Finite]).check(
@@ -40,18 +41,17 @@ export interface Moments {
   readonly squares: number
 }
 
-/** Moments of a band; pixels that are `nodata` or NaN do not count. */
+/** Moments of a band; holes (see `isHole`) do not count. */
 export const momentsOf = (band: Values, nodata: number): Moments => {
-  const counts = (value: number) => value !== nodata && !Number.isNaN(value)
   let count = 0, sum = 0
   for (let i = 0; i < band.length; i++) {
-    if (!counts(band[i]!)) continue
+    if (isHole(band[i]!, nodata)) continue
     count++
     sum += band[i]!
   }
   const mean = count === 0 ? 0 : sum / count
   let squares = 0
-  for (let i = 0; i < band.length; i++) if (counts(band[i]!)) squares += (band[i]! - mean) ** 2
+  for (let i = 0; i < band.length; i++) if (!isHole(band[i]!, nodata)) squares += (band[i]! - mean) ** 2
   return { count, mean, squares }
 }
 

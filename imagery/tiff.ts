@@ -53,8 +53,12 @@ const disguised = (image: GeoTIFFImage): boolean => {
 const numbers = (value: unknown): ReadonlyArray<number> =>
   value === undefined || value === null ? [] : Array.from(value as ArrayLike<number | bigint>, Number)
 
+/** Whether a grid has a place for every pixel: damaged tags hold NaN, nothing, or numbers that overflow. */
+const lies = ({ origin, resolution }: GeoReference, size: readonly [width: number, height: number]): boolean =>
+  size.every((side, axis) => resolution[axis] !== 0 && Number.isFinite(origin[axis]) && Number.isFinite(origin[axis]! + side * resolution[axis]!))
+
 /** The grid of a GeoTIFF, from its tie point and pixel scale or its transformation matrix (GeoTIFF 1.1, section 7 and Annex B). */
-const geoReference = (image: GeoTIFFImage): GeoReference | undefined => {
+const gridOf = (image: GeoTIFFImage): GeoReference | undefined => {
   const keys = image.getGeoKeys()
   if (keys === null) return undefined
   const epsg = Number(keys.ProjectedCSTypeGeoKey ?? keys.GeographicTypeGeoKey ?? Number.NaN)
@@ -74,19 +78,26 @@ const geoReference = (image: GeoTIFFImage): GeoReference | undefined => {
   return undefined
 }
 
-/** Size, bands, no-data value and position of a TIFF. */
+/** Size, bands, no-data value and position of a TIFF. Throws where it has no pixels, or fewer tiles (or strips) than pixels to fill them. */
 export const tiffHeader = async (image: GeoTIFFImage): Promise<Header> => {
+  const width = image.getWidth(), height = image.getHeight(), { planar, tile } = tiffLayout(image)
+  if (!(width >= 1 && height >= 1)) throw new Error(`it is ${width} x ${height} px large: it has no pixels`)
+  if (!(tile.width >= 1 && tile.height >= 1)) throw new Error(`its tiles are ${tile.width} x ${tile.height} px large: it is damaged`)
+  const tiles = Math.ceil(width / tile.width) * Math.ceil(height / tile.height) * (planar ? image.getSamplesPerPixel() : 1)
+  const placed = (await image.fileDirectory.loadValue(image.isTiled ? "TileOffsets" : "StripOffsets"))?.length ?? 0
+  if (placed < tiles) throw new Error(`its ${width} x ${height} px are ${tiles} tiles or strips, but it says where ${placed} of them lie: it is damaged`)
   const bands = disguised(image) ? 3 : image.getSamplesPerPixel()
   const coloured = disguised(image) || photometric(image) === rgb
   const nodata: unknown = await image.fileDirectory.loadValue("GDAL_NODATA")
   const declared = typeof nodata === "string" ? Number.parseFloat(nodata) : Number.NaN
+  const grid = gridOf(image)
   return {
-    width: image.getWidth(),
-    height: image.getHeight(),
+    width,
+    height,
     bands,
     names: coloured && bands >= 3 ? ["R", "G", "B"] : [],
     nodata: declared,
-    geo: geoReference(image)
+    geo: grid !== undefined && lies(grid, [width, height]) ? grid : undefined
   }
 }
 

@@ -53,6 +53,7 @@ export const targetOf = (words: ReadonlyArray<string>, graph: Graph, results: Re
   const [stage, ...others] = words.filter((word) => stages.includes(word) || isOutput(word)), names = words.filter((word) => word !== stage && !others.includes(word))
   if (others.length > 0 || names.length > 1) throw new NoTarget(`a lineage is of one thing: a stage, stage.output or a metric; got ${words.join(", ")}`)
   const [name] = names
+  if (name?.endsWith(" (pooled)") === true) throw new NoTarget(`"${name}" is not of one result: the table computes it from the predictions of all replicates; "outcrop lineage ${name.slice(0, -9)}" shows what stands behind each`)
   if (stage !== undefined && name === undefined) {
     const [own = "", output] = stage.split(".")
     return { nodes: nodesOf(graph, own), ...(output === undefined ? {} : { output }) }

@@ -37,9 +37,8 @@ export const ahead = ({ nodes }: Graph, sources: Iterable<number>): ReadonlyArra
 
 /** The nodes that serve the cells of a graph and that no other node of those cells takes in. */
 export const leavesOf = (graph: Graph): ReadonlyArray<number> => {
-  const served = new Set(Object.values(graph.of).flat())
-  for (const node of [...served]) for (const [, up] of graph.nodes[node]!.up) served.delete(up)
-  return [...served].toSorted((a, b) => a - b)
+  const served = new Set(Object.values(graph.of).flat()), taken = new Set(Array.from(served, (node) => graph.nodes[node]!.up.map(([, from]) => from)).flat())
+  return [...served].filter((node) => !taken.has(node)).toSorted((a, b) => a - b)
 }
 
 /** The chain behind the given nodes. */

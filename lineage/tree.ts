@@ -39,6 +39,8 @@ export interface TreeOptions {
   /** The command that makes results. */
   readonly remedy: string
   readonly seconds: (seconds: number) => string
+  /** What became of a blob or a record that is not there, to be said after its name. */
+  readonly loss: (digest: string) => string
 }
 
 const parameters = (results: ReadonlyArray<Result>, defaults: Defaults, full: boolean): Array<string> =>
@@ -72,10 +74,10 @@ const madeAt = (results: ReadonlyArray<Result>, seconds: TreeOptions["seconds"])
 }
 
 /** The lines that tell of a step. */
-const details = ({ defaults, told }: StepText, nodes: number, { full, remedy, seconds }: TreeOptions, makers: boolean): Array<string> => {
+const details = ({ defaults, told }: StepText, nodes: number, { full, loss, remedy, seconds }: TreeOptions, makers: boolean, startOf: ReadonlyMap<number, string>): Array<string> => {
   const results = told.flatMap(({ result }) => result === null ? [] : [result])
-  const undone = told.filter(({ key }) => key === null).length, gone = told.length - results.length - undone
-  const lost = distinct(results.flatMap(({ gave }) => Object.entries(gave).filter(([, given]) => given.lost).map(([name]) => name)))
+  const undone = told.filter(({ key }) => key === null).length, gone = told.flatMap(({ key, result }) => key !== null && result === null ? [key] : [])
+  const lost = Map.groupBy(results.flatMap(({ gave }) => Object.entries(gave).flatMap(([name, given]) => given.lost ? [{ name, what: loss(given.blob) }] : [])), ({ name, what }) => `${name}\n${what}`)
   const lines: Array<readonly [string, string]> = []
   const add = (name: string, text: string) => lines.push([name, text])
   const versions = distinct(results.flatMap((result) => closureOf(result.code).length === 0 ? [] : [closureOf(result.code).map(short).join(" ")]))
@@ -99,10 +101,11 @@ const details = ({ defaults, told }: StepText, nodes: number, { full, remedy, se
   if (!full && files > 3) add("", `... ${count(files - 3, "file")} more`)
   if (results.length > 0) add("gave", outputs(results).join(", "))
   if (results.length > 0) add("made", `${madeAt(results, seconds)}${makers ? `, ${makerOf(results)}` : ""}`)
+  if (results.some(({ started, took }) => took.some(({ node }) => (startOf.get(node) ?? "") > started))) add("", "kept since: an input was made again later and came out the same")
   if (full) for (const text of distinct(results.flatMap(({ notices }) => notices))) add("said", text)
   const of = (n: number) => told.length > 1 ? ` of ${n} of ${told.length}` : ""
-  if (lost.length > 0) add(style("red", "lost"), `${lost.join(", ")}${of(results.filter(({ gave }) => Object.values(gave).some((given) => given.lost)).length)}: gone from the cache; ${remedy} makes it again where it is needed`)
-  if (gone > 0) add(style("red", "lost"), `the record${of(gone)} (key ${alternatives(told.filter(({ key, result }) => key !== null && result === null).map(({ key }) => short(key!)))}); ${remedy} makes it again`)
+  for (const same of lost.values()) add(style("red", "lost"), `${same[0]!.name}${of(same.length)} ${same[0]!.what}; ${remedy} makes it again where it is needed`)
+  for (const [what, keys] of Map.groupBy(gone, loss)) add(style("red", "lost"), `the record${of(keys.length)} (key ${alternatives(keys.map(short))}) ${what}; ${remedy} makes it again`)
   if (undone > 0) add(style("yellow", "none"), `no result yet${of(undone)}; ${remedy} makes it`)
   if (told.length < nodes) add("", style("dim", `(read of ${told.length} of ${nodes.toLocaleString("en")}; pick cells with axis=value to see all)`))
   const plainWidth = 6
@@ -114,6 +117,7 @@ const bare = (text: string) => text.replaceAll(/\u001b\[\d+m/g, "")
 /** The lines of a tree. */
 export const treeText = (chain: Chain, options: TreeOptions): string => {
   const lines: Array<string> = [], shown = new Set<number>()
+  const startOf = new Map(options.steps.flatMap(({ told }) => told.flatMap(({ node, result }) => result === null ? [] : [[node, result.started] as const])))
   const makers = distinct(options.steps.flatMap(({ told }) => told.flatMap(({ result }) => result === null ? [] : [makerOf([result])])))
   const show = (place: number, output: string | undefined, port: string | undefined, prefix: string, connector: string): void => {
     const { nodes, stage, up, uses } = chain.steps[place]!, step = options.steps[place]!
@@ -125,7 +129,7 @@ export const treeText = (chain: Chain, options: TreeOptions): string => {
     if (again) return
     shown.add(place)
     const below = connector === "" ? prefix : `${prefix}${connector === "└─ " ? "   " : "│  "}`
-    for (const line of details(step, nodes.length, options, makers.length > 1)) lines.push(`${below}${up.length > 0 ? "│  " : "   "}${line}`)
+    for (const line of details(step, nodes.length, options, makers.length > 1, startOf)) lines.push(`${below}${up.length > 0 ? "│  " : "   "}${line}`)
     up.forEach(({ output, port, step }, i) => show(step, output, port, below, i === up.length - 1 ? "└─ " : "├─ "))
   }
   for (const end of chain.ends) show(end, undefined, undefined, "", "")

@@ -7,9 +7,10 @@ import { Bands, bandsOf, planeNames } from "../../imagery/bands.ts"
 
 /**
  * Statistics of each band over the pixels of the training samples' windows: mean, standard deviation (population), least and greatest value,
- * the share of pixels without data, and the number n of those with. Pixels that the file declares as no data, and values that are not
- * finite, are in that share alone. Bands are read as an embedder with the same `bands` reads them, before any stretch: coarse ones on the
- * grid of the finest (bilinear, which lowers their deviation), derived ones made of these. Pixels in two windows count twice.
+ * the share of pixels without data, and the number n of those with. Pixels that the file declares as no data, those of a coarse band that
+ * such a pixel has a share in, and values that are not finite, are in that share alone. Bands are read as an embedder with the same `bands`
+ * reads them, before any stretch: coarse ones on the grid of the finest (bilinear, which lowers their deviation), derived ones made of these.
+ * Pixels in two windows count twice.
  *
  * Gives `statistics`: the layers `mean`, `sd`, `min`, `max`, `nodata` and `n`, one value a band, and the bands' names as a JSON list in the
  * metadata `bands`; `normalize: dataset` of `embed/onnx` reads it. Each band is a notice. Without a split all samples are training samples.

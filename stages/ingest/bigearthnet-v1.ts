@@ -4,7 +4,7 @@ import { Samples, Stage } from "outcrop"
 import { bandsOf, openPatch, parameters as reading, type Shot, squareOf } from "../../imagery/bigearthnet.ts"
 import { classes43, strange, to19 } from "../../imagery/bigearthnet-classes.ts"
 import { collect } from "../../imagery/collection.ts"
-import { timeIn } from "../../imagery/dates.ts"
+import { timeIn, timeOf } from "../../imagery/dates.ts"
 import { locator } from "../../imagery/georeference.ts"
 import { json } from "../../imagery/listing.ts"
 import { join, leaveOut, openAll } from "../../imagery/source.ts"
@@ -128,14 +128,14 @@ export default Stage.make({
         if (apart > tolerance) return yield* fail(`${one?.from} places the patch ${Math.round(apart)} m from where ${source.assets[0]!.path} does`)
       }
       const date = metadata.acquisition_date ?? metadata.acquisition_time
-      if (date !== undefined && Number.isNaN(timeIn(date))) return yield* fail(`${from}: "${date}" is no date as 2017-06-17 11:33:21`)
+      if (date !== undefined && Number.isNaN(timeOf(date))) return yield* fail(`${from}: "${date}" is no date as 2017-06-17 11:33:21`)
       return {
         id: name,
         from,
         assets: source.assets,
         labels: classes === 43 ? [...new Set(metadata.labels)] : to19(metadata.labels),
         ...at,
-        time: timeIn(date ?? name),
+        time: date === undefined ? timeIn(name) : timeOf(date),
         location: square(shot)
       }
     }))

@@ -5,7 +5,8 @@ import { collect } from "../../imagery/collection.ts"
 import type { Box } from "../../imagery/crop.ts"
 import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
 import { folderOf, json } from "../../imagery/listing.ts"
-import { isImage, join, openAll, openSource, parameters as reading, stemOf, timeIn } from "../../imagery/source.ts"
+import { misfit } from "../../imagery/misfit.ts"
+import { isImage, join, leaveOut, openAll, openSource, parameters as reading, stemOf, timeIn, timeOf } from "../../imagery/source.ts"
 
 /** The parts of a COCO file that are read; https://cocodataset.org/#format-data */
 const Coco = Schema.Struct({
@@ -49,6 +50,16 @@ const boxOf = ({ bbox, segmentation }: Annotation): Box | undefined => {
   return [edge(Math.min, 0), edge(Math.min, 1), edge(Math.max, 0), edge(Math.max, 1)]
 }
 
+/** Names by the ids that a list gives them. Fails where an id is given twice: which of the two an annotation means, nobody knows. */
+const byId = Effect.fnUntraced(function*(path: string, what: "image" | "category", entries: ReadonlyArray<readonly [id: number, name: string]>) {
+  const names = new Map<number, string>()
+  for (const [id, name] of entries) {
+    if (names.has(id)) return yield* fail(`${path} gives the ${what} id ${id} twice: to "${names.get(id)}" and to "${name}"`)
+    names.set(id, name)
+  }
+  return names
+})
+
 /** Whether a name has a band in it as a word of its own: "..._L2A_B02_(Raw).tiff". */
 const hasBand = (name: string, band: string): boolean => stemOf(name).split(/[_.\-() ]+/).includes(band)
 
@@ -82,8 +93,9 @@ const find = Effect.fnUntraced(function*(folder: string, folders: ReadonlyArray<
  * Reads images with boxes as COCO lists them: https://cocodataset.org/#format-data
  *
  * Samples are crops (`crop`), tiles (`tiles`), or whole images. `label` is the category; `location` the scene, so that a split by location
- * keeps it together; `time` the date in the name of the file, or in `date_captured`; `lat` and `lon` come from georeferenced files.
- * The box of an annotation without `bbox` is that of its polygons.
+ * keeps it together; `time` the date in the name of the file, or in `date_captured` (texts there that are no date are counted); `lat` and
+ * `lon` come from georeferenced files. The box of an annotation without `bbox` is that of its polygons; one that does not lie inside its image
+ * stops the reader, or leaves the image out with `onError: skip`.
  *
  * With `bands`, a scene may also be a folder of one file a band, and the bands of a multi-band file get these names.
  */
@@ -100,8 +112,9 @@ export default Stage.make({
     const files = yield* Stage.Files
     const coco = yield* Effect.mapError(Schema.decodeUnknownEffect(Coco)(yield* json(path)), (issue) => new Stage.StageError({ message: `${path} is not a COCO file: ${issue.message}` }))
 
-    const names = new Map(coco.categories?.map(({ id, name }) => [id, name]))
-    const thingsOf = new Map<number, Array<Thing>>(coco.images.map(({ id }) => [id, []]))
+    const names = yield* byId(path, "category", (coco.categories ?? []).map(({ id, name }) => [id, name]))
+    yield* byId(path, "image", coco.images.map(({ file_name, id }) => [id, file_name]))
+    const thingsOf = new Map(coco.images.map(({ id }) => [id, new Array<Thing & { readonly id: number }>()]))
     let strangers = 0
     for (const annotation of coco.annotations) {
       const { category_id, id, image_id } = annotation, box = boxOf(annotation)
@@ -110,7 +123,7 @@ export default Stage.make({
       if (box === undefined) return yield* fail(`annotation ${id} of ${path} has neither a bbox nor polygons; masks of run lengths (RLE) are not read: add their bbox`)
       const things = thingsOf.get(image_id)
       if (things === undefined) strangers++
-      else things.push({ name: String(id).padStart(6, "0"), label, box })
+      else things.push({ id, name: String(id).padStart(6, "0"), label, box })
     }
     if (strangers > 0) yield* Stage.notice(`annotations of images that ${path} does not list: ${strangers} of ${coco.annotations.length}`)
 
@@ -118,23 +131,27 @@ export default Stage.make({
     const folders = (yield* files.list(folder === "" ? "." : folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
     const found = yield* Effect.forEach(coco.images, (image) => Effect.map(find(folder, folders, image, bands), (at) => ({ at, image })))
     const lost = found.flatMap(({ at, image }) => at === undefined ? [image] : [])
-    if (lost.length > 0) {
-      const hint = bands === undefined ? "; scenes of one file a band need `bands`" : ""
-      const message = `images listed in ${path} that have no file: ${lost.length} of ${found.length} (${lost.map(({ file_name }) => file_name).join(", ")})${hint}`
-      if (missing === "stop") return yield* fail(`${message}; \`missing: skip\` goes on without them`)
-      yield* Stage.notice(`${message}; boxes that go with them: ${lost.reduce((sum, { id }) => sum + thingsOf.get(id)!.length, 0)}`)
-    }
+    const boxes = lost.reduce((sum, { id }) => sum + thingsOf.get(id)!.length, 0), hint = bands === undefined ? " (scenes of one file a band need `bands`)" : ""
+    yield* leaveOut(`images listed in ${path} that have no file${hint}, and with them ${boxes} of ${coco.annotations.length} boxes`, lost.map(({ file_name }) => file_name), found.length, missing)
 
+    let undated = 0
     const present = found.flatMap(({ at, image }) => at === undefined ? [] : [{ ...at, image }])
     const images = yield* openAll(present, onError, Effect.fnUntraced(function*({ image, name, paths }) {
       const source = yield* openSource(paths, parameters)
       if (source.width !== image.width || source.height !== image.height) {
         return yield* fail(`${paths[0]} is ${source.width} x ${source.height} px, but ${path} lists ${image.file_name} with ${image.width} x ${image.height}, so its boxes would be off`)
       }
-      const named = timeIn(paths[0])
-      const time = Number.isNaN(named) && typeof image.date_captured === "string" ? timeIn(image.date_captured) : named
-      return { name, from: `image ${image.id} (${image.file_name}) of ${path}`, source, things: thingsOf.get(image.id)!, location: name, time }
+      const things = thingsOf.get(image.id)!
+      for (const { box, id } of things) {
+        const unfit = misfit(box, source)
+        if (unfit !== undefined) return yield* fail(`annotation ${id} of ${path} (${image.file_name}): ${unfit}`)
+      }
+      const named = timeIn(paths[0]), date = typeof image.date_captured === "string" ? image.date_captured : ""
+      const time = Number.isNaN(named) ? timeOf(date) : named
+      if (date !== "" && Number.isNaN(time)) undated++
+      return { name, from: `image ${image.id} (${image.file_name}) of ${path}`, source, things, location: name, time }
     }))
+    if (undated > 0) yield* Stage.notice(`images whose date_captured is no date as 2023-04-26 10:30:00, and thus without time: ${undated} of ${images.length}`)
     return { samples: yield* collect(yield* cut(images, parameters)) }
   })
 })

@@ -6,7 +6,7 @@ import type { Box } from "../../imagery/crop.ts"
 import { wrongDegrees } from "../../imagery/georeference.ts"
 import { csvLines, folderOf, needColumns, present } from "../../imagery/listing.ts"
 import { misfit } from "../../imagery/misfit.ts"
-import { join, openAll, openSource, parameters as reading, timeIn } from "../../imagery/source.ts"
+import { join, openAll, openSource, parameters as reading, timeOf } from "../../imagery/source.ts"
 
 const Column = Schema.NonEmptyString
 const With = Schema.Struct({
@@ -46,6 +46,7 @@ export default Stage.make({
     const { box, delimiter, file, id, label, labels, lat, location, lon, missing, onError, path, time } = parameters
     const { header, lines } = yield* csvLines(file, delimiter)
     yield* needColumns(file, header, [path, id, label, labels, lat, lon, time, location, ...(box ?? [])])
+    if ((lat === undefined) !== (lon === undefined)) return yield* fail(`\`${lat === undefined ? "lon" : "lat"}\` is half a place: name the columns of both \`lat\` and \`lon\``)
     const folder = parameters.images ?? folderOf(file)
     const where = (row: number) => `${file}, row ${row + 1}`
     /** The number in a column; NaN where the column is not named or the field is empty. */
@@ -69,9 +70,10 @@ export default Stage.make({
       const unfit = bounds === undefined ? undefined : misfit(bounds, source)
       if (unfit !== undefined) return yield* fail(`${where(row)}: ${unfit}`)
       const date = time === undefined ? "" : record[time]!
-      if (date !== "" && Number.isNaN(timeIn(date))) return yield* fail(`${where(row)}: "${date}" in column ${time} is no date as 2023-04-26 or 2023-04-26T10:30:00Z`)
+      if (date !== "" && Number.isNaN(timeOf(date))) return yield* fail(`${where(row)}: "${date}" in column ${time} is no date as 2023-04-26 or 2023-04-26T10:30:00Z`)
       const degrees = { lat: yield* number(record, row, lat), lon: yield* number(record, row, lon) }
       const place = lat === undefined || lon === undefined ? source.locate(source.width / 2, source.height / 2) : degrees
+      if (Number.isNaN(degrees.lat) !== Number.isNaN(degrees.lon)) return yield* fail(`${where(row)}: there is no number in column ${Number.isNaN(degrees.lat) ? lat : lon}, so its place is half given; fill it in, or empty both`)
       const nowhere = wrongDegrees(place.lat, place.lon)
       if (nowhere !== undefined) return yield* fail(`${where(row)}: ${nowhere}`)
       rows.push({
@@ -84,7 +86,7 @@ export default Stage.make({
         labels: labels === undefined ? [] : record[labels]!.split(";").map((name) => name.trim()).filter((name) => name !== ""),
         box: bounds,
         ...place,
-        time: timeIn(date),
+        time: timeOf(date),
         location: location === undefined || record[location] === "" ? undefined : record[location]
       })
     }

@@ -3,10 +3,10 @@ import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
 import { collect, type Row } from "../../imagery/collection.ts"
 import type { Box } from "../../imagery/crop.ts"
-import { wrongDegrees } from "../../imagery/georeference.ts"
+import { wrapped, wrongDegrees } from "../../imagery/georeference.ts"
 import { csvLines, folderOf, json, present } from "../../imagery/listing.ts"
 import { misfit } from "../../imagery/misfit.ts"
-import { join, openAll, openSource, parameters as reading, stemOf, timeIn } from "../../imagery/source.ts"
+import { join, openAll, openSource, parameters as reading, stemOf, timeOf } from "../../imagery/source.ts"
 
 const Bounds = Schema.Struct({
   box: Schema.Tuple([Schema.Finite, Schema.Finite, Schema.Finite, Schema.Finite]),
@@ -37,7 +37,10 @@ const centreOf = (wkt: string): { readonly lat: number; readonly lon: number } |
   const corners = ring?.split(",").map((corner) => corner.trim().split(/\s+/).map(Number)) ?? []
   if (corners.length < 4 || corners.some((corner) => corner.length < 2 || !corner.every(Number.isFinite))) return undefined
   const middle = (values: ReadonlyArray<number>) => (Math.min(...values) + Math.max(...values)) / 2
-  return { lat: middle(corners.map((corner) => corner[1]!)), lon: middle(corners.map((corner) => corner[0]!)) }
+  const lons = corners.map((corner) => corner[0]!)
+  // no object of an image is half the earth wide: such a polygon crosses the date line
+  const across = Math.max(...lons) - Math.min(...lons) > 180
+  return { lat: middle(corners.map((corner) => corner[1]!)), lon: wrapped(middle(across ? lons.map((lon) => lon < 0 ? lon + 360 : lon) : lons)) }
 }
 
 /**
@@ -93,7 +96,7 @@ export default Stage.make({
       const metadata = yield* Effect.mapError(Schema.decodeUnknownEffect(Metadata)(yield* json(beside)), (issue) => new Stage.StageError({ message: `${beside} is no metadata of fMoW: ${issue.message}` }))
       const { bounding_boxes: bounds = [], gsd, img_height = source.height, img_width = source.width, timestamp } = metadata
       const boxes = Array.isArray(bounds) ? bounds : [bounds]
-      const time = timestamp === undefined ? Number.NaN : timeIn(timestamp)
+      const time = timestamp === undefined ? Number.NaN : timeOf(timestamp)
       if (timestamp !== undefined && Number.isNaN(time)) return yield* fail(`${beside}: the timestamp "${timestamp}" is no date as 2016-02-06T11:10:28Z`)
       const wkt = boxes.find(({ raw_location }) => raw_location !== undefined)?.raw_location
       const place = wkt === undefined ? undefined : centreOf(wkt)

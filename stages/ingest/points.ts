@@ -4,7 +4,7 @@ import { Samples, Stage } from "outcrop"
 import { collect, type Row } from "../../imagery/collection.ts"
 import { dateReader, dating } from "../../imagery/dates.ts"
 import { type GeoReference, knows, pixelAt, projector, wrongDegrees } from "../../imagery/georeference.ts"
-import { csvLines, json, needColumns } from "../../imagery/listing.ts"
+import { csvLines, json, needColumns, textOf } from "../../imagery/listing.ts"
 import { filesBelow, gsdOf, isImage, openAll, openSource, parameters as reading, type Source, stemOf } from "../../imagery/source.ts"
 import { inside, type Window } from "../../imagery/window.ts"
 
@@ -42,7 +42,7 @@ interface Point {
 
 const Collection = Schema.Struct({
   type: Schema.Literal("FeatureCollection"),
-  crs: Schema.optionalKey(Schema.Struct({ properties: Schema.Struct({ name: Schema.String }) })),
+  crs: Schema.optionalKey(Schema.NullOr(Schema.Struct({ properties: Schema.Struct({ name: Schema.String }) }))),
   features: Schema.Array(Schema.Struct({
     geometry: Schema.NullOr(Schema.Struct({ type: Schema.String, coordinates: Schema.optionalKey(Schema.Unknown) })),
     properties: Schema.optionalKey(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
@@ -53,16 +53,22 @@ const isPosition = Schema.is(Schema.Array(Schema.Finite).check(Schema.isMinLengt
 /** The points of a GeoJSON (RFC 7946: longitude before latitude, WGS84). */
 const fromGeoJson = Effect.fnUntraced(function*({ id, label, points: path }: Parameters) {
   const { crs, features } = yield* Effect.mapError(Schema.decodeUnknownEffect(Collection)(yield* json(path)), (issue) => new Stage.StageError({ message: `${path} is no GeoJSON FeatureCollection: ${issue.message}` }))
-  if (crs !== undefined && !/(CRS84|EPSG:+4326)$/.test(crs.properties.name)) return yield* fail(`${path} is in ${crs.properties.name}; GeoJSON's coordinates are degrees of WGS84: reproject it`)
+  if (crs !== undefined && crs !== null && !/(CRS84|EPSG:+4326)$/.test(crs.properties.name)) return yield* fail(`${path} is in ${crs.properties.name}; GeoJSON's coordinates are degrees of WGS84: reproject it`)
   const points: Array<Point> = []
+  const species = label ?? classes.find((name) => features.some(({ geometry, properties }) => geometry?.type === "Point" && (properties?.[name] ?? "") !== ""))
   for (const [i, { geometry, properties }] of features.entries()) {
     if (geometry?.type !== "Point") continue
     const from = `${path}, feature ${i + 1}`, given = properties ?? {}
     if (!isPosition(geometry.coordinates)) return yield* fail(`${from}: its coordinates are no [longitude, latitude]`)
-    const text = (name: string | undefined) => name === undefined || given[name] === undefined || given[name] === null ? "" : String(given[name])
-    const own = text(id)
+    const text = (name: string | undefined) => {
+      const value = name === undefined ? "" : given[name] ?? ""
+      return typeof value === "string" || typeof value === "number"
+        ? Effect.succeed(String(value))
+        : fail(`${from}: its property "${name}" is ${JSON.stringify(value).slice(0, 60)}, where a text or a number is expected`)
+    }
+    const own = yield* text(id)
     if (id !== undefined && own === "") return yield* fail(`${from}: it has no property "${id}"; it has ${Object.keys(given).join(", ") || "none"}`)
-    const name = text(label ?? classes.find((one) => text(one) !== ""))
+    const name = yield* text(species)
     points.push({ id: own === "" ? String(i + 1).padStart(6, "0") : own, from, label: name === "" ? undefined : name, lon: geometry.coordinates[0]!, lat: geometry.coordinates[1]! })
   }
   if (points.length < features.length) yield* Stage.notice(`features that are no points, left out: ${features.length - points.length} of ${features.length}`)
@@ -71,8 +77,7 @@ const fromGeoJson = Effect.fnUntraced(function*({ id, label, points: path }: Par
 
 /** The points of a CSV. Fields between tabs are not quoted, as GBIF writes them. */
 const fromCsv = Effect.fnUntraced(function*({ id, label, lat, lon, points: path }: Parameters) {
-  const files = yield* Stage.Files
-  const head = new TextDecoder().decode((yield* files.read(path)).subarray(0, 2 ** 16)).split("\n", 1)[0]!
+  const head = (yield* textOf(path)).split("\n", 1)[0]!
   const { header, lines } = yield* head.includes("\t") ? csvLines(path, "\t", false) : csvLines(path)
   const known = (given: string | undefined, names: ReadonlyArray<string>) => given ?? names.find((name) => header.includes(name))
   const columns = { lat: known(lat, latitudes), lon: known(lon, longitudes), label: known(label, classes) }
@@ -109,8 +114,12 @@ const placer = Effect.fnUntraced(function*(scenes: ReadonlyArray<Scene>) {
   return (lat: number, lon: number) => {
     const on = new Map(systems.map((epsg) => [epsg, project.get(epsg)!(lat, lon)]))
     return scenes.flatMap((scene) => {
-      const [x, y] = pixelAt(scene.geo, on.get(scene.geo.epsg)!)
-      return x >= 0 && y >= 0 && x < scene.source.width && y < scene.source.height ? [{ scene, x, y }] : []
+      const { geo, source: { height, width } } = scene
+      const [at, y] = pixelAt(geo, on.get(geo.epsg)!)
+      // an image in degrees that crosses the date line goes on beyond 180
+      const turn = geo.epsg === 4326 ? 360 / geo.resolution[0] : 0
+      const x = [at, at + turn, at - turn].find((x) => x >= 0 && x < width)
+      return x !== undefined && y >= 0 && y < height ? [{ scene, x, y }] : []
     })
   }
 })

@@ -5,6 +5,7 @@ import { BlockCache } from "../../imagery/blocks.ts"
 import { collect, type Row } from "../../imagery/collection.ts"
 import { dateReader, dating } from "../../imagery/dates.ts"
 import { type Image, openImage } from "../../imagery/image.ts"
+import { isHole } from "../../imagery/nodata.ts"
 import { filesBelow, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
 import { tilesOf } from "../../imagery/tiles.ts"
 import { rescale, type Size, whole, type Window } from "../../imagery/window.ts"
@@ -68,10 +69,9 @@ const holesIn = Effect.fnUntraced(function*(images: ReadonlyArray<Image>, window
   let most = 0
   for (const image of images) {
     const [x, y, width, height] = whole(rescale(window, scene, image)), values = new Float32Array(width * height)
-    const nodata = Math.fround(image.nodata)
     for (let band = 0; band < image.bands; band++) {
       yield* image.read(band, [Math.min(x, image.width - width), Math.min(y, image.height - height), width, height], { width, height }, values)
-      most = Math.max(most, values.reduce((count, value) => value === nodata || Number.isNaN(value) ? count + 1 : count, 0) / values.length)
+      most = Math.max(most, values.reduce((count, value) => isHole(value, image.nodata) ? count + 1 : count, 0) / values.length)
     }
   }
   return most
@@ -82,7 +82,7 @@ const holesIn = Effect.fnUntraced(function*(images: ReadonlyArray<Image>, window
  * split by location keeps it together; `time` is the date in its name; `lat` and `lon` are those of the window's centre.
  *
  * A scene is a file with all its bands, which get the names `bands`, or one file a band with the band in its name. Windows with more than a share of `nodata`
- * (the value that a file declares, and NaN in files of floats) in any band are left out with a count; pixels are looked at only in files that can have it.
+ * (the value that a file declares, and what is not finite in files of floats) in any band are left out with a count; pixels are looked at only in files that can have it.
  * Scenes are read by window, so one may be larger than memory.
  */
 export default Stage.make({

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Samples, Split, Stage, stream } from "outcrop"
+import { csvLines, needColumns, textOf } from "../../imagery/listing.ts"
 import { dayOf } from "../../math/calendar.ts"
 import { first } from "../../math/fraction.ts"
 import { leakNotice, leakOf } from "../../math/leak.ts"
@@ -70,24 +71,17 @@ const annotated = ({ by }: Parameters) => by.filter((name) => !ownColumns.includ
 
 /** Reads which samples are listed under which split. */
 const listed = Effect.fnUntraced(function*(given: NonNullable<Parameters["given"]>) {
-  const files = yield* Stage.Files
-  const { parse } = yield* Effect.promise(() => import("csv-parse/sync"))
-  const text = (path: string) => Effect.map(files.read(path), (bytes) => new TextDecoder().decode(bytes))
   if (!("file" in given)) {
     const lists = yield* Effect.forEach(parts.slice(0, 3), (part) => {
       const path = given[part as keyof typeof given]
-      return path === undefined ? Effect.succeed([]) : Effect.map(text(path), (content) => content.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "").map((id) => [id, part] as const))
+      return path === undefined ? Effect.succeed([]) : Effect.map(textOf(path), (content) => content.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== "").map((id) => [id, part] as const))
     })
     return lists.flat()
   }
-  const content = yield* text(given.file)
-  const rows = yield* Effect.try({
-    try: (): ReadonlyArray<Record<string, string>> => parse(content, { columns: true, bom: true, skip_empty_lines: true, trim: true }),
-    catch: (cause) => new Stage.StageError({ message: `${given.file} is not a readable CSV: ${cause instanceof Error ? cause.message : String(cause)}` })
-  })
-  return yield* Effect.forEach(rows, (row, i) => {
-    const id = row[given.id], split = row[given.split]
-    if (id === undefined || split === undefined) return fail(`${given.file} has no column "${id === undefined ? given.id : given.split}"; it has ${Object.keys(row).join(", ")}`)
+  const { header, lines } = yield* csvLines(given.file)
+  yield* needColumns(given.file, header, [given.id, given.split])
+  return yield* Effect.forEach(lines, ({ record }, i) => {
+    const id = record[given.id]!, split = record[given.split]!
     const part = parts.find((name) => name === split || (name === "val" && (split === "validation" || split === "valid")))
     return part === undefined ? fail(`${given.file}, row ${i + 1}: "${split}" is no split; use train, val, test or unused`) : Effect.succeed([id, part] as const)
   })

@@ -1,17 +1,20 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
 import type { Box } from "../../imagery/crop.ts"
 import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
 import { dateReader, dating } from "../../imagery/dates.ts"
-import { folderOf, present } from "../../imagery/listing.ts"
+import { folderOf, present, textOf } from "../../imagery/listing.ts"
 import { misfit } from "../../imagery/misfit.ts"
 import { filesBelow, join, openAll, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
 import type { Size } from "../../imagery/window.ts"
 
-/** Numbers stand in XML as text; one that is none is said with its element. */
-const Num = Schema.NumberFromString.check(Schema.isFinite())
+/** Numbers stand in XML as text; one that is none is said with its element. Decimal only: JavaScript takes an empty text for 0, and "0x10" for 16. */
+const Num = Schema.String
+  .check(Schema.isPattern(/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, { expected: "a decimal number" }))
+  .pipe(Schema.decodeTo(Schema.Finite, SchemaTransformation.numberFromString))
 const Objects = Schema.Array(Schema.Struct({
   name: Schema.NonEmptyString,
   bndbox: Schema.Struct({ xmin: Num, ymin: Num, xmax: Num, ymax: Num })
@@ -54,15 +57,15 @@ const annotationIn = Effect.fnUntraced(function*(path: string) {
   const files = yield* Stage.Files
   const bytes = yield* files.read(path)
   if (bytes.byteLength > largest) return yield* fail(`${path} has ${bytes.byteLength} bytes; annotations of more than ${largest} are not read`)
-  const text = new TextDecoder().decode(bytes)
+  const text = yield* textOf(path)
   if (/<!(DOCTYPE|ENTITY)/i.test(text)) return yield* fail(`${path} declares a DTD or entities, which are not read; remove the <!DOCTYPE>`)
   const { XMLParser } = yield* Effect.promise(() => import("fast-xml-parser"))
   const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === "object" })
   const tree = yield* Effect.try({
     try: (): unknown => parser.parse(text, true),
-    catch: (cause) => new Stage.StageError({ message: `${path} is not XML: ${cause instanceof Error ? cause.message : String(cause)}` })
+    catch: (cause) => new Stage.StageError({ message: `${path} is not XML: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, 200)}` })
   })
-  const { annotation } = yield* Effect.mapError(Schema.decodeUnknownEffect(Annotation)(tree), (issue) => new Stage.StageError({ message: `${path} is not a PASCAL VOC annotation: ${issue.message}` }))
+  const { annotation } = yield* Effect.mapError(Schema.decodeUnknownEffect(Annotation)(tree), (issue) => new Stage.StageError({ message: `${path} is not a PASCAL VOC annotation: ${issue.message.slice(0, 200)}` }))
   return annotation
 })
 
@@ -96,6 +99,8 @@ export default Stage.make({
     if (paths.length === 0) return yield* fail(`there are no .xml files in ${String(annotations)}`)
 
     const annotated = yield* Effect.forEach(paths, (path) => Effect.map(annotationIn(path), (annotation) => ({ annotation, path, at: join(images ?? folderOf(path), annotation.filename) })), { concurrency: 8 })
+    const shared = [...Map.groupBy(annotated, ({ at }) => at)].filter(([, files]) => files.length > 1)
+    if (shared.length > 0) yield* Stage.notice(`images that several XML files annotate, thus samples of each of these: ${shared.length} (${shared[0]![0]} first, of ${shared[0]![1].map(({ path }) => path).join(" and ")})`)
     const there = yield* present(annotated.map(({ at }) => at), "the XML files", missing)
     const opened = yield* openAll(annotated.filter(({ at }) => there.has(at)), onError, Effect.fnUntraced(function*({ annotation, at, path }) {
       const source = yield* openSource([at], parameters), { size } = annotation

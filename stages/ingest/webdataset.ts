@@ -2,13 +2,15 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
-import { timeIn } from "../../imagery/dates.ts"
+import { timeIn, timeOf } from "../../imagery/dates.ts"
 import { wrongDegrees } from "../../imagery/georeference.ts"
+import { textOf } from "../../imagery/listing.ts"
 import { filesBelow, isImage, openAll, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
 
 const Key = Schema.NonEmptyString
 const With = Schema.Struct({
   shards: Stage.withDefault(Schema.Union([Schema.NonEmptyString, Schema.NonEmptyArray(Schema.NonEmptyString)]).annotate({ description: "folder of the .tar files, or a list of them" }), "."),
+  image: Schema.optionalKey(Key.annotate({ description: "extension of the picture where a sample has several images (jpg, rgb.png); without, the only one whose name has no middle word" })),
   names: Schema.optionalKey(Schema.NonEmptyArray(Schema.NonEmptyString).annotate({ description: "class names by the number in .cls, from 0" })),
   label: Schema.optionalKey(Key.annotate({ description: "key of the class in .json; without, .cls, or .txt of one line" })),
   labels: Schema.optionalKey(Key.annotate({ description: "key of a list of classes in .json; without, the lines of .txt" })),
@@ -18,7 +20,6 @@ const With = Schema.Struct({
   location: Schema.optionalKey(Key.annotate({ description: "key of the place in .json" })),
   ...reading
 })
-type Names = readonly [string, ...ReadonlyArray<string>]
 
 const Metadata = Schema.Record(Schema.String, Schema.Unknown)
 const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
@@ -29,42 +30,60 @@ interface Sample {
   readonly members: ReadonlyMap<string, string>
 }
 
-/** Members grouped by their name up to the first dot; folders belong to the name. */
-const samplesOf = (shard: string, members: ReadonlyArray<string>): ReadonlyArray<Sample> => {
+/** Members grouped by their name up to the first dot; folders belong to the name. Fails where extensions differ in capitals only. */
+const samplesOf = Effect.fnUntraced(function*(shard: string, members: ReadonlyArray<string>) {
   const found = new Map<string, Map<string, string>>()
   for (const member of members) {
     const dot = member.indexOf(".", member.lastIndexOf("/") + 1)
     if (dot < 0) continue
     const key = member.slice(0, dot), known = found.get(key) ?? new Map<string, string>()
-    found.set(key, known.set(member.slice(dot + 1).toLowerCase(), `${shard}/${member}`))
+    const extension = member.slice(dot + 1).toLowerCase(), other = known.get(extension)
+    if (other !== undefined) return yield* fail(`${other} and ${shard}/${member} would be one member of one sample: their names differ in capitals only`)
+    found.set(key, known.set(extension, `${shard}/${member}`))
   }
-  return [...found].map(([key, members]) => ({ id: `${stemOf(shard)}/${key}`, members }))
-}
+  return [...found].map(([key, members]): Sample => ({ id: `${stemOf(shard)}/${key}`, members }))
+})
 
-/** The band in a member's name: "B04" of "0/000.B04.tif". */
+/** The middle word of a member's name, which is its band: "B04" of "0/000.B04.tif"; "": there is none. */
 const bandIn = (path: string): string => {
-  const name = stemOf(path.slice(path.lastIndexOf("/") + 1))
-  return name.slice(name.indexOf(".") + 1)
+  const name = stemOf(path.slice(path.lastIndexOf("/") + 1)), dot = name.indexOf(".")
+  return dot < 0 ? "" : name.slice(dot + 1)
 }
 
-/** The images of a sample in the order of `bands`: one file, or several that bear a band each. */
-const imagesOf = ({ id, members }: Sample, bands: Names | undefined): Effect.Effect<{ readonly paths: Names; readonly bands?: Names } | undefined, Stage.StageError> => {
-  const images = [...members.values()].filter(isImage).toSorted()
+/** The images of a sample in the order of `bands`: one file, or several that bear a band each; the picture among these is the band `image`. */
+const imagesOf = Effect.fnUntraced(function*({ id, members }: Sample, { bands, image }: typeof With.Type) {
+  const images = [...members].filter(([, path]) => isImage(path)).toSorted(([, a], [, b]) => a < b ? -1 : 1)
   const [first, ...others] = images
-  if (first === undefined) return Effect.succeed(undefined)
-  if (others.length === 0) return Effect.succeed({ paths: [first], ...(bands === undefined ? {} : { bands }) })
-  const [name, ...names] = bands ?? [bandIn(first), ...others.map(bandIn)]
-  const pathOf = (band: string) => images.find((path) => bandIn(path).toLowerCase() === band.toLowerCase())
-  const lost = [name, ...names].filter((band) => pathOf(band) === undefined)
-  if (lost.length > 0) return fail(`sample ${id} has no image for ${lost.join(", ")}; it has ${images.map(bandIn).join(", ")}`)
-  return Effect.succeed({ paths: [pathOf(name)!, ...names.map((band) => pathOf(band)!)], bands: [name, ...names] })
-}
+  if (first === undefined) return undefined
+  // the picture with all of its own bands is what a reader gives without names
+  const alone = { paths: [first[1]] as const, ...(bands === undefined || (bands.length === 1 && bands[0] === "image") ? {} : { bands }) }
+  const listed = images.map(([extension]) => extension).join(", ")
+  if (image !== undefined && !members.has(image.toLowerCase())) return yield* fail(`sample ${id} has no member .${image}, which \`image\` names; its images are ${listed}`)
+  if (others.length === 0) return alone
+  const plain = images.filter(([, path]) => bandIn(path) === "")
+  if (image === undefined && plain.length > 1) return yield* fail(`sample ${id} has several images without a band in their name, ${listed}; say by \`image: ${plain[0]![0]}\` which is the picture`)
+  const picture = image === undefined ? plain[0]?.[0] : image.toLowerCase()
+  const pathOf = new Map<string, string>(), names: Array<string> = []
+  for (const [extension, path] of images.toSorted(([a], [b]) => Number(b === picture) - Number(a === picture))) {
+    const band = extension === picture ? "image" : bandIn(path) || extension, other = pathOf.get(band.toLowerCase())
+    if (other !== undefined) return yield* fail(`both ${other} and ${path} would be the band ${band}`)
+    pathOf.set(band.toLowerCase(), path)
+    names.push(band)
+  }
+  const lost = (bands ?? []).filter((band) => !pathOf.has(band.toLowerCase()))
+  if (lost.length > 0) return yield* fail(`sample ${id} has no image for ${lost.join(", ")}; it has ${names.join(", ")}`)
+  const [band, ...more] = bands ?? names, path = pathOf.get(band!.toLowerCase())!
+  if (more.length === 0 && band === "image") return { ...alone, paths: [path] as const }
+  return { paths: [path, ...more.map((one) => pathOf.get(one.toLowerCase())!)] as const, bands: [band!, ...more] as const }
+})
 
 /**
  * Reads the shards of a WebDataset (https://github.com/webdataset/webdataset): tar archives, never unpacked, in which members of one name and different
  * extensions are one sample.
  *
- * - Images are `jpg`, `png`, `tif` and the like; several in a sample are its bands, `000.B04.tif`, chosen and ordered by `bands`.
+ * - Images are `jpg`, `png`, `tif` and the like; several in a sample are its bands, `000.B04.tif`, chosen and ordered by `bands`. The one without a middle
+ *   word, `000.jpg` beside `000.seg.png`, is the picture, the band `image` with all of its own bands (`bands: [image]` reads it alone); so is the one
+ *   whose extension the parameter `image` names. Others have one band each.
  * - `.cls` holds the class: its number, which `names` gives a name to, or its name. `.txt` holds class names, one a line. `.json` holds what the parameters
  *   name keys of.
  * - A sample's id is its shard and its name, since names begin anew in each shard. Its pixels are keyed by the member's bytes: packed anew into other shards,
@@ -81,17 +100,18 @@ export default Stage.make({
   needs: {},
   gives: { samples: Samples },
   run: Effect.fn("ingest/webdataset")(function*(_, parameters) {
-    const { bands, names, onError, shards } = parameters
+    const { names, onError, shards } = parameters
     const files = yield* Stage.Files
     const listed = yield* Effect.forEach(typeof shards === "string" ? [shards] : shards, (path) => path.endsWith(".tar") ? Effect.succeed([path]) : filesBelow(path))
     const paths = [...new Set(listed.flat())]
     const packed = paths.find((path) => /\.(tar\.\w+|tgz)$/i.test(path))
     if (packed !== undefined) return yield* fail(`${packed} is compressed: its members can be read only from a plain .tar; decompress it first`)
+    if ((parameters.lat === undefined) !== (parameters.lon === undefined)) return yield* fail(`\`${parameters.lat === undefined ? "lon" : "lat"}\` is half a place: name the keys of both \`lat\` and \`lon\``)
     const archives = paths.filter((path) => path.endsWith(".tar"))
     if (archives.length === 0) return yield* fail(`there are no .tar files in ${String(shards)}`)
-    const samples = (yield* Effect.forEach(archives, (shard) => Effect.map(files.list(shard), (members) => samplesOf(shard, members)))).flat()
+    const samples = (yield* Effect.forEach(archives, (shard) => Effect.flatMap(files.list(shard), (members) => samplesOf(shard, members)))).flat()
 
-    const text = (path: string) => Effect.map(files.read(path), (bytes) => new TextDecoder().decode(bytes).trim())
+    const text = (path: string) => Effect.map(textOf(path), (content) => content.trim())
     const metadataOf = Effect.fnUntraced(function*(path: string | undefined) {
       if (path === undefined) return {}
       const content = yield* text(path)
@@ -111,12 +131,12 @@ export default Stage.make({
     }
     const asText = (value: unknown) => typeof value === "string" || typeof value === "number" ? String(value) : undefined
     const asNumber = (value: unknown) => typeof value === "number" ? value : undefined
-    const asTime = (value: unknown) => typeof value !== "string" || Number.isNaN(timeIn(value)) ? undefined : timeIn(value)
+    const asTime = (value: unknown) => typeof value !== "string" || Number.isNaN(timeOf(value)) ? undefined : timeOf(value)
     const asTexts = (value: unknown) => Array.isArray(value) && value.every((one) => asText(one) !== undefined) ? value.map(String) : undefined
 
     let bare = 0
     const rows = yield* openAll(samples, onError, Effect.fnUntraced(function*(sample) {
-      const images = yield* imagesOf(sample, bands)
+      const images = yield* imagesOf(sample, parameters)
       if (images === undefined) {
         bare++
         return undefined
@@ -127,8 +147,10 @@ export default Stage.make({
       const lines = members.has("txt") ? (yield* text(members.get("txt")!)).split(/\r?\n/).filter((line) => line !== "") : []
       const cls = members.has("cls") ? yield* classIn(members.get("cls")!) : lines.length === 1 ? lines[0] : undefined
       const centre = source.locate(source.width / 2, source.height / 2)
-      const lat = (yield* valueOf(json, metadata, parameters.lat, "a number of degrees", asNumber)) ?? centre.lat
-      const lon = (yield* valueOf(json, metadata, parameters.lon, "a number of degrees", asNumber)) ?? centre.lon
+      const north = yield* valueOf(json, metadata, parameters.lat, "a number of degrees", asNumber)
+      const east = yield* valueOf(json, metadata, parameters.lon, "a number of degrees", asNumber)
+      if ((north === undefined) !== (east === undefined)) return yield* fail(`${json}: there is no "${north === undefined ? parameters.lat : parameters.lon}", so its place is half given`)
+      const lat = north ?? centre.lat, lon = east ?? centre.lon
       const wrong = wrongDegrees(lat, lon)
       if (wrong !== undefined) return yield* fail(`${json}: ${wrong}`)
       return {

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
 import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
+import { textOf } from "../../imagery/listing.ts"
 import { filesBelow, isImage, openAll, openSource, parameters as reading, stemOf, timeIn } from "../../imagery/source.ts"
 import type { Size } from "../../imagery/window.ts"
 
@@ -52,7 +53,6 @@ export default Stage.make({
   needs: {},
   gives: { samples: Samples },
   run: Effect.fn("ingest/yolo")(function*(_, parameters) {
-    const files = yield* Stage.Files
     const all = yield* filesBelow(parameters.images)
     const texts = new Set(all.filter((path) => path.endsWith(".txt")))
     const paths = all.filter(isImage)
@@ -67,7 +67,7 @@ export default Stage.make({
       Effect.map(openSource([path], parameters), (source) => ({ path, source })))
     const annotated = yield* Effect.forEach(images, Effect.fnUntraced(function*({ path, source }) {
       const text = `${stemOf(path)}.txt`
-      const things = texts.has(text) ? yield* thingsIn(new TextDecoder().decode(yield* files.read(text)), text, source, parameters.names) : []
+      const things = texts.has(text) ? yield* thingsIn(yield* textOf(text), text, source, parameters.names) : []
       return { name: path, from: path, source, things, location: path, time: timeIn(path) }
     }), { concurrency: 8 })
     return { samples: yield* collect(yield* cut(annotated, parameters)) }

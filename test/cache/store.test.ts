@@ -39,6 +39,8 @@ describe("blobs", () => {
   it("one that is not there is undefined, not an error", () => {
     const store = Store.open(folder())
     expect(store.blob("0".repeat(64))).toBeUndefined()
+    expect([store.blob("../../x"), store.hasBlob("../../x")]).toEqual([undefined, false])
+    expect(() => store.blobPath("../../x")).toThrow(/"..\/..\/x" is no SHA-256/)
     expect(store.hasBlob("0".repeat(64))).toBe(false)
   })
 

@@ -44,8 +44,9 @@ describe("documents", () => {
   })
 
   it("table --json", async () => {
-    const { rows, ...rest } = await folder.json<{ readonly version: number; readonly rows: ReadonlyArray<Record<string, unknown>> }>("table")
+    const { notes, rows, ...rest } = await folder.json<{ readonly version: number; readonly notes: ReadonlyArray<string>; readonly rows: ReadonlyArray<Record<string, unknown>> }>("table")
     expect(rest).toStrictEqual({ version: 1 })
+    expect(notes[0]).toBe("mean ± sd over fold, n of them; how much rests on the test samples is not in it")
     expect(rows).toHaveLength(6)
     // fold 0 tests samples 1, 4, 7 (mean of the training rows 3, 6, 9 is 6), fold 1 tests 2, 5, 8 (trained on 1, 4, 7: mean 4)
     expect(rows.find(({ axes, task }) => task === "value" && (axes as { readonly rate: string }).rate === "2")).toStrictEqual({
@@ -58,7 +59,8 @@ describe("documents", () => {
       replicates: 2,
       samples: 6,
       ci: { low: expect.closeTo(-3 - 12.7062 * 9, 6) as number, high: expect.closeTo(-3 + 12.7062 * 9, 6) as number, over: "replicates" },
-      keys: [key, key]
+      keys: [key, key],
+      each: { "fold=0": 2 * (12 - 18), "fold=1": 2 * (15 - 12) }
     })
     const { rows: chosen } = await folder.json<{ readonly rows: ReadonlyArray<Record<string, unknown>> }>("table", "class.sum")
     expect(chosen.map(({ task }) => task)).toEqual(["class", "class", "class"])

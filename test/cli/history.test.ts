@@ -84,7 +84,7 @@ describe("status --runs", () => {
     await folder.ran("rate=1")
     await folder.ran("rate=2")
     const { runs: [first] } = await history(folder), file = record(folder, first!.id)
-    fs.truncateSync(file, fs.statSync(file).size / 2)
+    fs.truncateSync(file, 100)
     const after = await history(folder)
     expect([after.runs.length, after.unreadable]).toEqual([1, [first!.id]])
     expect((await folder.outcrop("status", "--runs")).err).toBe(`1 record of a run cannot be read: ${first!.id}; results are not lost by it\n`)

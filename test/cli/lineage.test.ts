@@ -248,6 +248,7 @@ describe("wrong words", () => {
     ["a metric that several stages give", ["accuracy"], /"accuracy" is 2 metrics here; name one:\n {2}outcrop lineage probe accuracy\n {2}outcrop lineage knn accuracy\n/],
     ["a metric that is not there", ["class.acuracy"], /there is no stage and no metric "class\.acuracy" \(did you mean "class\.accuracy"\?\); stages are samples, .*; metrics are .*class\.accuracy/],
     ["a cell that is not there", ["accuracy", "method=matl"], /the axis "method" has no value matl.*it has base, dtl/],
+    ["a number that the table computes of several results", ["probe", "class.auc (pooled)"], /computes it from the predictions of all replicates; "outcrop lineage class\.auc" shows what stands behind each/],
     ["two things", ["train", "embed"], /a lineage is of one thing: a stage, stage\.output or a metric; got train, embed/],
     ["up and down at once", ["--uses", "train", "--sample", "x"], /--uses goes upward/],
     ["a format that is not there", ["--format", "svg"], /svg/]
@@ -263,19 +264,19 @@ describe("wrong words", () => {
 describe("what is lost", () => {
   it("in the middle is marked, with what to do; the chain is shown all the same", async () => {
     const folder = base.copy(), before = await lineage(folder, ...cell)
-    const { blob } = before.nodes.find(({ stage }) => stage === "train")!.result!.gave["embeddings"]!
+    const { blob } = before.nodes.find(({ stage }) => stage === "embed")!.result!.gave["embeddings"]!
     fs.rmSync(folder.at(`.outcrop/blobs/${blob.slice(0, 2)}/${blob}`))
-    const after = await lineage(folder, ...cell), train = after.nodes.find(({ stage }) => stage === "train")!
-    expect(train.result!.gave["embeddings"]!.lost).toBe(true)
+    const after = await lineage(folder, ...cell), embed = after.nodes.find(({ stage }) => stage === "embed")!
+    expect(embed.result!.gave["embeddings"]!.lost).toBe(true)
     expect(after.nodes.map(({ key }) => key)).toEqual(before.nodes.map(({ key }) => key))
-    expect((await folder.outcrop("lineage", ...cell)).out).toMatch(/lost {3}embeddings: gone from the cache; "outcrop run pipeline\.yaml" makes it again where it is needed\n/)
-    expect((await folder.outcrop("lineage", "probe", "accuracy")).out).toMatch(/lost {3}embeddings of 1 of 2: gone/)
+    expect((await folder.outcrop("lineage", ...cell)).out).toMatch(/lost {3}embeddings is lost from the cache; "outcrop run pipeline\.yaml" makes it again where it is needed\n/)
+    expect((await folder.outcrop("lineage", ...cell, "--run", "last")).out).toMatch(/lost {3}embeddings is lost from the cache; "outcrop run" with the files of then makes it again/)
   })
 
   it("as a segment of embedding rows is marked too", async () => {
     const folder = base.copy(), { embeddings: [row] } = await folder.json<{ readonly embeddings: ReadonlyArray<{ readonly segment: string }> }>("lineage", "--sample", "scene-000003")
     fs.rmSync(folder.at(`.outcrop/blobs/${row!.segment.slice(0, 2)}/${row!.segment}`))
-    expect((await folder.outcrop("lineage", ...cell)).out).toMatch(/lost {3}embeddings: gone/)
+    expect((await folder.outcrop("lineage", ...cell)).out).toMatch(/lost {3}embeddings is lost/)
     expect((await folder.outcrop("lineage", "--sample", "scene-000003")).out).toMatch(/embed +full +[0-9a-f]{12} row \d+ +lost from the cache/)
   })
 
@@ -283,7 +284,7 @@ describe("what is lost", () => {
     const folder = base.copy(), { key } = (await lineage(folder, ...cell)).nodes.find(({ stage }) => stage === "classes")!
     fs.rmSync(folder.at(`.outcrop/actions/${key!.slice(0, 2)}/${key}.json`))
     const { out } = await folder.outcrop("lineage", ...cell, "--run", "last")
-    expect(out).toMatch(new RegExp(`lost {3}the record \\(key ${key!.slice(0, 12)}\\); "outcrop run"`))
+    expect(out).toMatch(new RegExp(`lost {3}the record \\(key ${key!.slice(0, 12)}\\) is lost from the cache; "outcrop run"`))
     expect(out).toMatch(/^run .*\nclass\.accuracy = /)
   })
 

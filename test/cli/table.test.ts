@@ -112,9 +112,10 @@ describe("the table", () => {
       expect.stringMatching(/^0\.75 \| 0\.\d+ ± 0\.\d+ \* \| 8$/),
       expect.stringContaining("mean ± sd over turn"),
       "* better than all others (p < 0.05 after Holm's correction for 2 comparisons)",
-      "sign-flip test: replicates are seeds of one split"
+      "sign-flip test: replicates are seeds of one split",
+      "audit: not made of these results yet (outcrop audit pipeline.yaml)"
     ])
-    expect((await folder.outcrop("run")).out).toContain(out.trimEnd())
+    expect((await folder.outcrop("run")).out).toContain(out.slice(0, out.indexOf("audit:")).trimEnd())
   })
 
   it("concludes nothing from four seeds", async () => {

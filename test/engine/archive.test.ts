@@ -5,7 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
-import { membersOf } from "../../engine/archive.ts"
+import { printOf } from "../../cache/fingerprint.ts"
+import { archiveAt, membersOf } from "../../engine/archive.ts"
 import { type Entry, member, pax, tar } from "./tar-fixture.ts"
 
 const home = fs.mkdtempSync(join(tmpdir(), "outcrop-tar-"))
@@ -86,6 +87,32 @@ describe("members of a tar archive", () => {
     expect(() => read(whole.subarray(0, 512 + 1024))).toThrow(/ends at byte 1536 without an end mark; it was cut off after member "a\.jpg"/)
     expect(() => read(new Uint8Array(0))).toThrow(/or is no tar archive/)
     expect(() => read(new Uint8Array(1024).fill(7))).toThrow(/the header at byte 0 is damaged, or this is no tar archive/)
+  })
+
+  it("are refused where another archive follows, which would be lost; padding may", () => {
+    const first = tar({ name: "a.jpg", content: "1" })
+    expect(contents(Buffer.concat([first, Buffer.alloc(3 * 2 ** 20 + 5)]))).toEqual({ "a.jpg": "1" })
+    expect(() => read(Buffer.concat([first, tar({ name: "b.jpg", content: "2" })]))).toThrow(/s\.tar: the archive holds more after its end mark at byte 1024 .*: pack it anew/)
+    expect(() => read(Buffer.concat([first, Buffer.alloc(2 ** 21), Buffer.of(1)]))).toThrow(/holds more after its end mark/)
+  })
+
+  it("of thousands of archives are found in a time that does not grow with their number", () => {
+    const shards = Array.from({ length: 3000 }, (_, i) => {
+      const path = join(home, `shard-${i}.tar`)
+      if (i < 2) fs.writeFileSync(path, tar({ name: `${i}.jpg`, content: "x" }))
+      return path
+    })
+    const print = printOf(fs.statSync(shards[0]!, { bigint: true })), seconds = () => {
+      const begin = performance.now()
+      for (let i = 0; i < 20_000; i++) archiveAt(shards[0]!, "shard-0.tar", print)
+      return performance.now() - begin
+    }
+    const few = seconds()
+    for (const path of shards.slice(1)) {
+      if (path !== shards[1]) fs.linkSync(shards[1]!, path)
+      archiveAt(path, "shard", printOf(fs.statSync(path, { bigint: true })))
+    }
+    expect(seconds()).toBeLessThan(20 * few + 50)
   })
 
   it("of any bytes are an index or an error, never bytes beyond the archive", () => {

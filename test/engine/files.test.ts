@@ -72,6 +72,44 @@ describe("an ingest stage may not", () => {
   })
 })
 
+describe("a hostile list", () => {
+  const hostile = (line: string) => new Folder({
+    "pipeline.yaml": "name: p\ndata: { root: data }\nstages:\n  it: { uses: ingest/csv, with: { file: list.csv } }\n",
+    "data/list.csv": `path\n${line}\n`,
+    "data/thesis.png": "a decoy",
+    "thesis.png": "years of work"
+  })
+
+  it.each(["cache:../../thesis.png", "cache:/thesis.png", "./cache:/../../thesis.png"])("destroys no file outside by the line %s", async (line) => {
+    const folder = hostile(line), { code, err } = await folder.outcrop("run", "--cache", "inner/cache")
+    expect(fs.readFileSync(folder.at("thesis.png"), "utf8")).toBe("years of work")
+    expect(code).toBe(1)
+    expect(err).toMatch(/is no file of the data: paths that begin with "cache:" are those of pixels|lies outside of the data root|that have no file/)
+    expect(err).not.toMatch(/TypeError|undefined/)
+  })
+
+  it("with a folder called cache: is told to rename it", async () => {
+    const folder = hostile("cache:/thesis.png")
+    folder.write("data/cache:/thesis.png", "a picture")
+    const { code, err } = await folder.outcrop("run")
+    expect(code).toBe(1)
+    expect(err).toMatch(/cache:\/thesis\.png is no file of the data: .*where a folder has that name, rename it/)
+  })
+})
+
+describe("a file with a name of JavaScript's own", () => {
+  it("is a file: read, recorded, and seen to change", async () => {
+    const folder = collection("for (const name of [\"__proto__\", \"constructor\"]) names.push(`${name} ${new TextDecoder().decode(yield* files.read(name))}`)")
+    for (const name of ["__proto__", "constructor"]) folder.write(`data/${name}`, "1")
+    expect(await folder.ran()).toEqual({ it: 1 })
+    expect(await folder.ran()).toEqual({})
+    for (const name of ["__proto__", "constructor"]) {
+      folder.write(`data/${name}`, "2")
+      expect(await folder.ran(), name).toEqual({ it: 1 })
+    }
+  })
+})
+
 describe("other stages", () => {
   const withModel = () => {
     const folder = collection("for (const name of [\"a\", \"b\"]) names.push(name)\n    const digests = yield* Effect.forEach(names, (name) => files.digest(`images/${name}.txt`))\n    return { samples: { sample_id: names, assets: names.map((name, i) => [{ band: \"image\", path: `images/${name}.txt`, digest: digests[i]!, index: -1, gsd: Number.NaN }]) } }")

@@ -4,6 +4,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { openCache } from "../../cache/cache.ts"
 import { observer } from "../../engine/files.ts"
 import { filesOf, outcome, removeFolders, temporary } from "./data-files.ts"
 import { tar } from "./tar-fixture.ts"
@@ -114,7 +115,66 @@ describe("a file that is opened", () => {
     const file = await outcome(files.open(path))
     expect(file.size).toBe(6)
     expect(await textOf(file.read(2, 2) as Effect.Effect<Uint8Array>)).toBe("xe")
-    await expect(outcome(files.open(`cache:${"0".repeat(64)}`))).rejects.toThrow(/are gone from the cache/)
+    await expect(outcome(filesOf(temporary(), false).files.open(path))).rejects.toThrow(/are gone from the cache/)
+  })
+})
+
+describe("a path that begins with cache:", () => {
+  const setUp = () => {
+    const home = temporary(), cache = openCache(join(home, "inner/cache")), root = join(home, "data")
+    fs.mkdirSync(root)
+    for (const place of ["thesis.png", "data/thesis.png"]) fs.writeFileSync(join(home, place), "years of work")
+    return { home, cache, root }
+  }
+
+  it.each(["cache:../../thesis.png", "cache:../../../thesis.png", "cache:", "cache:/thesis.png", `cache:${sha("nobody's")}`, `cache:${"A".repeat(64)}`])("reaches nothing but pixels that the stage kept itself, and destroys nothing: %s", async (path) => {
+    const { cache, home, root } = setUp(), { files, trace } = filesOf(root, true, cache)
+    cache.store.putBlob(Buffer.from("nobody's"))
+    for (const effect of [files.read(path), files.open(path), files.exists(path), files.digest(path)]) {
+      await expect(outcome<unknown>(effect)).rejects.toThrow(`${path} is no file of the data: paths that begin with "cache:" are those of pixels`)
+    }
+    expect(trace).toEqual({})
+    expect(fs.readFileSync(join(home, "thesis.png"), "utf8")).toBe("years of work")
+    if (path.endsWith("thesis.png")) await expect(outcome(filesOf(root, false, cache).files.read(path, sha("years of work")))).rejects.toThrow(/is no file of the data/)
+  })
+
+  it("gives kept pixels to later stages, ingest too, by their own digest only", async () => {
+    const { cache, root } = setUp(), { digest, path } = await outcome(filesOf(root, true, cache).files.keep(Buffer.from("pixels")))
+    for (const ingest of [true, false]) {
+      const { files } = filesOf(root, ingest, cache)
+      expect(Buffer.from(await outcome(files.read(path, digest))).toString()).toBe("pixels")
+      expect((await outcome(files.open(path, digest))).size).toBe(6)
+      await expect(outcome(files.read(path, sha("other")))).rejects.toThrow(/was asked for with the digest of other pixels/)
+      await expect(outcome(files.open(path, sha("other")))).rejects.toThrow(/was asked for with the digest of other pixels/)
+    }
+  })
+})
+
+describe("what an ingest stage met", () => {
+  it("may not change before it is met again: a file, one that was absent, a folder", async () => {
+    const root = temporary(), { files, trace } = filesOf(root), at = join(root, "a.tif"), changed = /a\.tif changed while or since it was ingested/
+    fs.writeFileSync(at, "old")
+    expect([await outcome(files.exists("a.tif")), await outcome(files.exists("b.tif")), await outcome(files.list("."))]).toEqual([true, false, ["a.tif"]])
+    fs.writeFileSync(at, "new")
+    fs.writeFileSync(join(root, "b.tif"), "there now")
+    for (const effect of [files.open("a.tif"), files.read("a.tif"), files.digest("a.tif"), files.exists("a.tif")]) await expect(outcome<unknown>(effect)).rejects.toThrow(changed)
+    await expect(outcome(files.read("b.tif"))).rejects.toThrow(/b\.tif changed while/)
+    await expect(outcome(files.list("."))).rejects.toThrow(/changed while/)
+    expect(trace).toMatchObject({ "a.tif": sha("old"), "b.tif": "absent" })
+    fs.writeFileSync(at, "old")
+    expect(Buffer.from(await outcome(files.read("a.tif"))).toString(), "touched, but the same").toBe("old")
+  })
+
+  it("may not be an archive that is packed anew meanwhile", async () => {
+    const root = temporary(), at = join(root, "s.tar"), old = tar({ name: "0.jpg", content: "old" })
+    fs.writeFileSync(at, old)
+    const { files, trace } = filesOf(root), changed = /s\.tar changed while or since it was ingested/
+    expect(await outcome(files.list("s.tar"))).toEqual(["0.jpg"])
+    fs.writeFileSync(at, tar({ name: "0.jpg", content: "new" }))
+    for (const effect of [files.read("s.tar/0.jpg"), files.open("s.tar/0.jpg"), files.digest("s.tar/0.jpg"), files.exists("s.tar/0.jpg"), files.exists("s.tar/1.jpg"), files.list("s.tar")]) {
+      await expect(outcome<unknown>(effect)).rejects.toThrow(changed)
+    }
+    expect(trace).toEqual({ "s.tar": hash("sha256", old, "hex") })
   })
 })
 

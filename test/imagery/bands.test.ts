@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { type Asset, Samples, type Vectors } from "outcrop"
 import { beforeAll, describe, expect, it } from "vitest"
 import { type Band, bandReader, Bands, bandsOf, nameOf, planeNames, type Request } from "../../imagery/bands.ts"
+import { count, tally } from "../../imagery/band-statistics.ts"
 import { type Located, type Pixels } from "../../imagery/pixels.ts"
 import { decode } from "../../imagery/raster.ts"
 import * as Tables from "../../schemas/table.ts"
@@ -49,6 +50,8 @@ describe("bands", () => {
     write("vh.tif", [10, 40, 0, 0])
     write("rgb.tif", Array.from({ length: 12 }, (_, i) => i), { bands: 3, photometric: 2 })
     write("holes.tif", [7, 100, 7, 10], { nodata: "7" })
+    writeFileSync(join(root, "fine.tif"), tiff({ width: 4, height: 1, bands: 1, values: [100, 100, 100, 100] }))
+    writeFileSync(join(root, "half.tif"), tiff({ width: 2, height: 1, bands: 1, values: [9999, 40], nodata: "9999" }))
     writeFileSync(join(root, "coarse.tif"), tiff({ width: 1, height: 1, bands: 1, values: [20] }))
   })
 
@@ -82,6 +85,16 @@ describe("bands", () => {
     const made = await one(assets, [{ difference: ["VV", "VV"] }, { db: "VV" }, "VV"])
     expect(planes(made)).toEqual([[Number.NaN, 0, Number.NaN, 0], [Number.NaN, 20, Number.NaN, 10], [7, 100, 7, 10]])
     expect(made.nodata).toEqual([Number.NaN, Number.NaN, 7])
+  })
+
+  it("of a coarse file with holes have no value that is mixed with no data", async () => {
+    const assets = [band(root, "fine.tif", "B04"), band(root, "half.tif", "B01")]
+    const made = await one(assets, ["B04", "B01", { difference: ["B04", "B01"] }])
+    expect(planes(made)).toEqual([[100, 100, 100, 100], [Number.NaN, Number.NaN, Number.NaN, 40], [Number.NaN, Number.NaN, Number.NaN, 60]])
+    const sum = tally()
+    count(sum, made.values.subarray(4, 8), made.nodata[1]!)
+    expect([sum.mean, sum.n, sum.holes]).toEqual([40, 1, 3])
+    expect(planes(await one(assets, ["B04", "B01"], { stretch: { range: [0, 100] } }))[1]).toEqual([0, 0, 0, 102])
   })
 
   it("say what is missing", async () => {

@@ -2,7 +2,7 @@ import * as Exit from "effect/Exit"
 import * as fc from "fast-check"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { DatePattern, dateReader, timeIn } from "../../imagery/dates.ts"
+import { DatePattern, dateReader, timeIn, timeOf } from "../../imagery/dates.ts"
 
 const june = Date.UTC(2017, 5, 13)
 const at = Date.UTC(2017, 5, 13, 10, 10, 31)
@@ -45,6 +45,28 @@ describe("timeIn", () => {
       expect([timeIn(day), timeIn(day.replaceAll("-", "")), timeIn(`a/${day.replaceAll("-", "/")}/b`)]).toEqual([expected, expected, expected])
     }))
   })
+})
+
+describe("timeOf", () => {
+  it.each([
+    ["2017-06-13", june],
+    [" 20170613 ", june],
+    ["2017/06/13", june],
+    ["20170613T101031Z", at],
+    ["2017-06-13 10:10:31", at],
+    ["2017-06-13T10:10:31.25Z", at + 250],
+    ["2017-06-13 12:10:31 +0200", at],
+    ["2017-06-13 12:10:31+02", at],
+    ["2017-06-13T05:10:31 -05:00", at],
+    ["2017-06-13 10:10:31 UTC", at],
+    ["2017-06-13 9:05:00", Date.UTC(2017, 5, 13, 9, 5)],
+    ["2017-06-13 9:05", Date.UTC(2017, 5, 13, 9, 5)]
+  ])("takes %s", (text, expected) => expect(timeOf(text)).toBe(expected))
+
+  it.each(["2017-06-13 10:00:00 PM", "2017-06-13 10:00:00 CET", "2017-06-13 10", "2017-06-13 10:0", "2017-06-13 25:00", "2017-06-31", "2017-06-13/2017-06-15", "on 2017-06-13", "2017-06-13T10:00+99", "13.06.2017", ""])(
+    "refuses \"%s\" as a whole",
+    (text) => expect(timeOf(text)).toBeNaN()
+  )
 })
 
 describe("dateReader", () => {

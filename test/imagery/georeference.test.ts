@@ -30,6 +30,13 @@ describe("locator", () => {
     }
   })
 
+  it("goes on across the date line in degrees, and says NaN of what is not finite", async () => {
+    const at = await locator({ epsg: 4326, origin: [170, 10], resolution: [1, -1] })
+    expect([at(5, 0).lon, at(10, 0).lon, at(15, 0).lon]).toEqual([175, 180, -175])
+    expect((await locator({ epsg: 4326, origin: [404_000, 10], resolution: [1, -1] }))(0, 0).lon).toBe(404_000)
+    for (const epsg of [4326, 32633]) expect((await locator({ epsg, origin: [Number.NaN, 0], resolution: [1, -1] }))(0, Infinity)).toEqual({ lat: Number.NaN, lon: Number.NaN })
+  })
+
   it("says NaN where it does not know the reference system", async () => {
     expect(knows(2056)).toBe(false)
     const at = await locator({ epsg: 2056, origin: [0, 0], resolution: [1, -1] })

@@ -109,6 +109,16 @@ describe("readHeader", () => {
     expect((await header(tiff({ ...given, pixelIsPoint: true }))).geo).toEqual({ epsg: 3857, origin: [995, 2010], resolution: [10, -20] })
     expect((await header(tiff({ width: 1, height: 1, bands: 1, values: [0] }))).geo).toBeUndefined()
   })
+
+  it.each([
+    ["a position that is no number", { origin: [Number.NaN, 2000] }],
+    ["a position beyond all numbers", { origin: [Number.POSITIVE_INFINITY, 2000] }],
+    ["pixels that lead beyond all numbers", { origin: [1e308, 2000], pixel: [1e308, 10] }],
+    ["pixels without a size", { pixel: [0, 10] }],
+    ["pixels whose size is no number", { pixel: [10, Number.NaN] }]
+  ] as const)("takes a GeoTIFF with %s for one without a position", async (_, damage) => {
+    expect((await header(tiff({ width: 1, height: 1, bands: 1, values: [0], epsg: 32633, origin: [1000, 2000], pixel: [10, 10], ...damage }))).geo).toBeUndefined()
+  })
 })
 
 const data = new URL("../../../shared/data/", import.meta.url).pathname

@@ -27,8 +27,22 @@ describe("openSource", () => {
 
   it("refuses bands that lie elsewhere than the first", async () => {
     const files = { "a.tif": tiff({ ...utm, origin: [500_000, 5_000_000] }), "b.tif": tiff({ ...utm, origin: [500_000, 5_000_040] }) }
-    await expect(open(files, ["B02", "B03"])).rejects.toThrow("a.tif and b.tif are no bands of one image: their centres lie 40 m apart")
+    await expect(open(files, ["B02", "B03"])).rejects.toThrow("a.tif and b.tif are no bands of one image: their corners lie 40 m apart")
     expect((await open({ "a.tif": files["a.tif"], "b.tif": tiff({ ...utm, origin: [500_000, 5_000_003] }) }, ["B02", "B03"])).assets).toHaveLength(2)
+  })
+
+  it("refuses bands that cover other ground about the same centre, and lets corners be a pixel of the coarser one apart", async () => {
+    const of = (side: number, metres: number, x: number, y: number) =>
+      tiff({ ...utm, width: side, height: side, values: Array.from({ length: side * side }, () => 1), pixel: [metres, metres], origin: [500_000 + x, 5_000_000 - y] })
+    await expect(open({ "a.tif": of(60, 10, 0, 0), "b.tif": of(2, 50, 250, 250) }, ["B04", "B01"])).rejects.toThrow(/^a.tif and b.tif are no bands of one image: their corners lie 35\d m apart$/)
+    await expect(open({ "a.tif": of(60, 10, 0, 0), "b.tif": of(30, 20, 50, 0) }, ["B04", "B05"])).rejects.toThrow(/their corners lie 50 m apart$/)
+    expect((await open({ "a.tif": of(57, 10, 0, 0), "b.tif": of(10, 60, 0, 0) }, ["B04", "B01"])).assets).toHaveLength(2)
+    expect((await open({ "a.tif": of(60, 10, 0, 0), "b.tif": of(10, 60, 60, 0) }, ["B04", "B01"])).assets).toHaveLength(2)
+  })
+
+  it("opens an image across the date line", async () => {
+    const source = await open({ "a.tif": tiff({ ...utm, epsg: 4326, pixel: [1, 1], origin: [179, 10] }) }, ["B02"])
+    expect(source.locate(2, 2)).toEqual({ lat: 8, lon: -179 })
   })
 
   it("refuses a place that is none on earth, as where latitude and longitude are swapped", async () => {

@@ -25,6 +25,10 @@ describe("spread", () => {
     expect(spread(1, [momentsOf(Float32Array.of(-9999, 1, Number.NaN, 3), -9999)])).toEqual([1, 3])
   })
 
+  it("leaves out infinities, and no-data in the precision of the pixels", () => {
+    expect(spread(1, [momentsOf(Float32Array.of(0.1, 1, Infinity, 3, -Infinity), 0.1)])).toEqual([1, 3])
+  })
+
   it("of bands together is that of all their values", () => {
     const band = fc.uint16Array({ minLength: 1, maxLength: 20 })
     fc.assert(fc.property(band, band, (a, b) => {

@@ -62,6 +62,13 @@ describe("ingest/coco", () => {
     expect([...table.window.values]).toEqual([0, 0, 100, 80, Number.NaN, Number.NaN, Number.NaN, Number.NaN])
   })
 
+  it("takes no part of a date_captured for a time, and counts those that are no date", async () => {
+    const root = await folder([image(1, "a.png", 100, 80, { date_captured: "2020-05-06 7:08:09 +0200" }), image(2, "b.png", 100, 80, { date_captured: "2020-05-06 07:08 PM" })], [])
+    const { notices, table } = await ingest(coco, root, list)
+    expect([...table.time]).toEqual([Date.UTC(2020, 4, 6, 5, 8, 9), Number.NaN])
+    expect(notices).toEqual(["images whose date_captured is no date as 2023-04-26 10:30:00, and thus without time: 1 of 2"])
+  })
+
   it("takes the bounds of polygons where an annotation has no bbox", async () => {
     const polygons = (id: number, segmentation: unknown, more = {}) => ({ id, image_id: 1, category_id: 1, segmentation, ...more })
     const root = await folder([image(1, "a.png")], [polygons(1, [[10, 20, 30, 22, 14, 40.5]]), polygons(2, [[50, 50, 60, 50, 60, 60], [70, 40, 80, 40, 80, 45]], { bbox: [] }), polygons(3, { counts: "abc", size: [80, 100] }, { bbox: [1, 2, 3, 4] })])
@@ -94,11 +101,11 @@ describe("ingest/coco", () => {
 
   it("stops at images without a file, and goes on without them as asked", async () => {
     const root = await folder([image(1, "a.png"), image(2, "lost.png"), image(3, "gone.png")], [annotation(1, 2, [1, 1, 2, 2]), annotation(2, 7, [1, 1, 2, 2])])
-    await expect(ingest(coco, root, list)).rejects.toThrow(/^images listed in set\/list.json that have no file: 2 of 3 \(lost.png, gone.png\); scenes of one file a band need `bands`; `missing: skip` goes on without them$/)
+    await expect(ingest(coco, root, list)).rejects.toThrow(/^images listed in set\/list.json that have no file \(scenes of one file a band need `bands`\), and with them 1 of 2 boxes: 2 of 3 \(lost.png, gone.png\); `missing: skip` goes on without them$/)
     const { notices, table } = await ingest(coco, root, { ...list, missing: "skip" })
     expect(table.sample_id).toEqual(["a"])
     expect(notices[0]).toBe("annotations of images that set/list.json does not list: 1 of 2")
-    expect(notices[1]).toMatch(/\(lost.png, gone.png\).*; boxes that go with them: 1$/)
+    expect(notices[1]).toMatch(/, and with them 1 of 2 boxes: 2 of 3 \(lost.png, gone.png\)$/)
   })
 
   it("stops at an image that does not decode, and goes on without it as asked, even where only its end is missing", async () => {
@@ -116,6 +123,10 @@ describe("ingest/coco", () => {
     [json([image(1, "a.png", 90)], []), /^set\/a.png is 100 x 80 px, but set\/list.json lists a.png with 90 x 80, so its boxes would be off/],
     [json([image(1, "a.png")], [annotation(4, 1, [1, 1, 2, 2], 3)]), /^annotation 4 of set\/list.json has category 3, which is not listed; there are 1, 2$/],
     [json([image(1, "a.png"), image(2, "a.png")], []), /^"a" would be the id of two samples: image 1 \(a.png\) of set\/list.json, and image 2 \(a.png\) of set\/list.json$/],
+    [json([image(1, "a.png"), image(1, "b.png")], []), /^set\/list.json gives the image id 1 twice: to "a.png" and to "b.png"$/],
+    [JSON.stringify({ images: [image(1, "a.png")], annotations: [], categories: [{ id: 1, name: "cow" }, { id: 1, name: "deer" }] }), /^set\/list.json gives the category id 1 twice: to "cow" and to "deer"$/],
+    [json([image(1, "a.png")], [annotation(4, 1, [90, 1, 20, 2])]), /^annotation 4 of set\/list.json \(a.png\): the box 90, 1, 110, 3 .* does not lie inside the image, which is 100 x 80 px; `onError: skip`/],
+    [json([image(1, "a.png")], [annotation(4, 1, [50, 1, -20, 2])]), /^annotation 4 of set\/list.json \(a.png\): the box 50, 1, 30, 3 .* has no area/],
     [json([], []), /^no sample is left/]
   ])("refuses %s", async (content, message) => {
     const root = folderOf({ "set/list.json": content, "set/a.png": await png(100, 80) })
@@ -171,7 +182,7 @@ describe.skipIf(!existsSync(`${shared}/sen2ships`))("ingest/coco on sen2ships (s
       klang: [240, 12],
       san_francisco: [98, 3]
     })
-    expect(notices).toEqual([expect.stringMatching(/^images listed in sen2ships\/coco_annotations.json that have no file: 12 of 20 \(marseille_rgb.tiff, .*hong_kong_rgb.tiff\); boxes that go with them: 414$/)])
+    expect(notices).toEqual([expect.stringMatching(/^images listed in sen2ships\/coco_annotations.json that have no file, and with them 414 of \d+ boxes: 12 of 20 \(marseille_rgb.tiff, .*, \.\.\.\)$/)])
     for (const assets of table.assets) expect(assets.map(({ band }) => band)).toEqual(["B04", "B03", "B02"])
     const at = (port: string) => table.location.indexOf(port)
     expect(table.assets[at("san_francisco")]!.map(({ index }) => index)).toEqual([0, 1, 2])
@@ -181,7 +192,7 @@ describe.skipIf(!existsSync(`${shared}/sen2ships`))("ingest/coco on sen2ships (s
   })
 
   it("lists the twelve scenes without pixels where it is to stop", async () => {
-    await expect(ingest(coco, shared, { ...parameters, missing: "stop" })).rejects.toThrow(/^images listed in sen2ships\/coco_annotations.json that have no file: 12 of 20 \(marseille_rgb.tiff, .*hong_kong_rgb.tiff\); `missing: skip`/)
+    await expect(ingest(coco, shared, { ...parameters, missing: "stop" })).rejects.toThrow(/^images listed in sen2ships\/coco_annotations.json that have no file, and with them 414 of \d+ boxes: 12 of 20 \(marseille_rgb.tiff, .*, \.\.\.\); `missing: skip`/)
   })
 
   it("crops around its boxes", async () => {

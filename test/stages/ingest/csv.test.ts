@@ -38,6 +38,17 @@ describe("ingest/csv", () => {
     expect(scored.values.every(Number.isFinite)).toBe(true)
   })
 
+  it("takes times in other zones", async () => {
+    const root = await folder("path,class,when\na.png,fox,2020-06-13 9:05:00\nb.png,fox,2020-06-13 10:00+02\n")
+    expect([...(await ingest(csv, root, { ...columns, time: "when" })).table.time]).toEqual([Date.UTC(2020, 5, 13, 9, 5), Date.UTC(2020, 5, 13, 8)])
+  })
+
+  it("refuses a list that is not UTF-8, in which B\u00e4r and B\u00f6r would be one class", async () => {
+    const root = folderOf({ "set/list.csv": Buffer.from("path,class\na.png,B\u00e4r\nb.png,B\u00f6r\n", "latin1"), "set/a.png": await png(40, 30), "set/b.png": await png(40, 30) })
+    await expect(ingest(csv, root, columns)).rejects.toThrow("set/list.csv is not UTF-8; save it as UTF-8")
+    expect((await ingest(csv, await folder("path,class\na.png,B\u00e4r\nb.png,B\u00f6r\n"), columns)).table.label).toEqual(["B\u00e4r", "B\u00f6r"])
+  })
+
   it("goes on without images that are not there, as asked", async () => {
     const root = await folder("path,class\na.png,fox\nz.png,fox\n")
     await expect(ingest(csv, root, columns)).rejects.toThrow("images listed in set/list.csv that have no file: 1 of 2 (set/z.png); `missing: skip` goes on without them")
@@ -57,6 +68,10 @@ describe("ingest/csv", () => {
     ["path,class\na.png,fox\nb.pn", {}, "set/list.csv is not a readable CSV: Invalid Record Length: expect 2, got 1 on line 3"],
     ["path,class,when\na.png,fox,yesterday\n", { time: "when" }, 'set/list.csv, row 1: "yesterday" in column when is no date as 2023-04-26'],
     ["path,class,a,b,c,d\na.png,fox,9,1,3,4\n", { box: ["a", "b", "c", "d"] }, "set/list.csv, row 1: the box 9, 1, 3, 4 (xmin, ymin, xmax, ymax) has no area"],
+    ["path,class,when\na.png,fox,2020-06-13 10:00:00 PM\n", { time: "when" }, 'set/list.csv, row 1: "2020-06-13 10:00:00 PM" in column when is no date as 2023-04-26'],
+    ["path,class,lat,lon\na.png,fox,47.5,\n", { lat: "lat", lon: "lon" }, "set/list.csv, row 1: there is no number in column lon, so its place is half given; fill it in, or empty both"],
+    ["path,class,lat\na.png,fox,47.5\n", { lat: "lat" }, "`lat` is half a place: name the columns of both `lat` and `lon`"],
+    ["path,class,class\na.png,fox,hare\n", {}, 'set/list.csv has two columns "class"; rename one of them'],
     ["path,class\na.png,\"fox\n", {}, "set/list.csv is not a readable CSV: "]
   ])("refuses %j", async (text, more, message) => {
     await expect(ingest(csv, await folder(text), { ...columns, ...more })).rejects.toThrow(message)

@@ -76,6 +76,7 @@ describe("ingest/fmow", () => {
     [list.replace("zoo,", "62,"), { names: ["zoo", "airport"] }, {}, 'list.csv, line 4: "62" is no class: neither a number from 0 to 1 nor among zoo, airport'],
     [list, { bands: ["B", "G", "R", "NIR"] }, {}, "has 3 bands, but 4 names are given: B, G, R, NIR"],
     [list, {}, { timestamp: "yesterday" }, 'airport_7_0_rgb.json: the timestamp "yesterday" is no date'],
+    [list, {}, { timestamp: "2016-02-06 11:10 PM" }, 'airport_7_0_rgb.json: the timestamp "2016-02-06 11:10 PM" is no date'],
     [list, {}, { bounding_boxes: [{ box: [1, 2, 3, 4], raw_location: "POINT (2 49)" }] }, 'airport_7_0_rgb.json: the raw_location "POINT (2 49)" is no WKT polygon'],
     [list, {}, { bounding_boxes: [{ box: [1, 2, 3, 4], raw_location: square(49.01, 120) }] }, "airport_7_0_rgb.json: raw_location lies at latitude 120 and longitude 49.01: latitudes lie within -90 and 90; are the two swapped?"],
     [list, {}, { bounding_boxes: [{ box: [1, 2, 3, 4], raw_location: square(449_000, 5_411_000) }] }, "are these metres of a map?"],
@@ -84,6 +85,15 @@ describe("ingest/fmow", () => {
   ])("refuses %j with %j and metadata %j", async (text, more, wrong, message) => {
     const root = await folder(text, { [at("airport_7_0_rgb.json")]: JSON.stringify(metadata(wrong)) })
     await expect(ingest(fmow, root, { file: "list.csv", ...more })).rejects.toThrow(message)
+  })
+
+  it("places an object on the date line there, on either side", async () => {
+    const ring = (west: number, east: number) => `POLYGON ((${west} 52, ${east} 52, ${east} 51, ${west} 51, ${west} 52))`
+    const root = await folder(list, {
+      [at("airport_7_0_rgb.json")]: JSON.stringify(metadata({ bounding_boxes: [{ box: [1, 2, 3, 4], raw_location: ring(179, -175) }] })),
+      [at("airport_7_3_rgb.json")]: JSON.stringify(metadata({ bounding_boxes: [{ box: [1, 2, 3, 4], raw_location: ring(173, -179) }] }))
+    })
+    expect([...(await ingest(fmow, root, { file: "list.csv" })).table.lon.subarray(0, 2)]).toEqual([-178, 177])
   })
 
   it("refuses truncated metadata", async () => {

@@ -58,6 +58,20 @@ describe("ingest/points", () => {
     expect(notices).toEqual(["features that are no points, left out: 1 of 3"])
   })
 
+  it("takes the class from one property of all features, the first that any has, as text or number; crs may be null", async () => {
+    const { lat, lon } = at(40.5, 40.5)
+    const root = folder(geojson([feature([lon, lat], { label: "tree" }), feature([lon, lat], { species: 7, label: "tree" })], { crs: null }), "points.json")
+    expect((await ingest(points, root, { ...parameters, points: "points.json" })).table.label).toEqual([null, "7"])
+    expect((await ingest(points, root, { ...parameters, points: "points.json", label: "label" })).table.label).toEqual(["tree", "tree"])
+  })
+
+  it("finds points on both sides of the date line in a scene that crosses it", async () => {
+    const root = folderOf({ "points.csv": "lat,lon\n9.6,179.6\n9.6,-179.6\n9.6,0\n", "line.tif": scene(4326, [179.5, 10], [0.01, 0.01]) })
+    const { table } = await ingest(points, root, { points: "points.csv", scenes: ["line.tif"], size: 2 })
+    expect([...table.window.values].filter((_, i) => i % 4 === 0).map((x) => Math.abs(x - 9) <= 1 || Math.abs(x - 89) <= 1)).toEqual([true, true])
+    expect([...table.lon]).toEqual([179.6, -179.6])
+  })
+
   it.each([
     ["x,y\n1,2\n", {}, "points.csv has none of the columns decimalLatitude, latitude, Latitude, lat; name it by `lat`: there are x, y"],
     ["lat,y\n1,2\n", { lon: "x" }, 'points.csv has no column "x"; it has lat, y'],
@@ -79,6 +93,7 @@ describe("ingest/points", () => {
   it.each([
     [geojson([feature([-82, 29.7])]).slice(0, -9), "points.json is not JSON: "],
     ['{"type": "Feature"}', "points.json is no GeoJSON FeatureCollection: "],
+    [geojson([feature([-82, 29.7], { label: { en: "oak" } })]), 'points.json, feature 1: its property "label" is {"en":"oak"}, where a text or a number is expected'],
     [geojson([feature(["west", 3])]), "points.json, feature 1: its coordinates are no [longitude, latitude]"],
     [geojson([feature([29.7, -182])]), "points.json, feature 1: latitude -182 and longitude 29.7: degrees of WGS84"],
     [geojson([feature([404000, 3285000])], { crs: { type: "name", properties: { name: "urn:ogc:def:crs:EPSG::32617" } } }), "points.json is in urn:ogc:def:crs:EPSG::32617; GeoJSON's coordinates are degrees of WGS84: reproject it"]

@@ -164,6 +164,7 @@ describe("given", () => {
 
   it.each([
     ["split.csv", "sample_id,split\na,training\n", 'split.csv, row 1: "training" is no split; use train, val, test or unused'],
+    ["split.csv", "sample_id,split,split\na,train,test\n", 'split.csv has two columns "split"; rename one of them'],
     ["split.csv", "id,split\na,train\n", 'split.csv has no column "sample_id"; it has id, split'],
     ["split.csv", "sample_id,split\na,train\na,test\n", '"a" is listed both under train and under test'],
     ["split.csv", "sample_id,split\na,unused\n", "the train set is empty (train 0, val 0, test 0, unused 1): ask for other fractions, folds, groups or dates"],

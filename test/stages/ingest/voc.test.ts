@@ -41,6 +41,9 @@ describe("ingest/voc", () => {
     [xml("a.png", object("oak", [1, 2, 3, 4])).slice(0, -40), /^set\/a.xml is not XML: /],
     ["<annotation><filename>a.png</filename><object><name>oak</name></object></annotation>", /^set\/a.xml is not a PASCAL VOC annotation: .*bndbox/s],
     [xml("a.png", object("oak", [1, "two", 3, 4])), /^set\/a.xml is not a PASCAL VOC annotation: .*ymin/s],
+    [xml("a.png", object("oak", ["", 2, 3, 4])), /^set\/a.xml is not a PASCAL VOC annotation: .*xmin/s],
+    [xml("a.png", object("oak", [1, 2, "0x10", 4])), /^set\/a.xml is not a PASCAL VOC annotation: .*decimal.*xmax/s],
+    [`<${"a".repeat(3000)}`, /^set\/a.xml is not XML: .{1,200}$/s],
     [xml("a.png", object("oak", [1, 2, 130, 4])), /^set\/a.xml, object 1 \(oak\): the box 1, 2, 130, 4 \(xmin, ymin, xmax, ymax\) does not lie inside the image, which is 100 x 80 px$/],
     [xml("a.png", object("oak", [9, 2, 3, 4])), /^set\/a.xml, object 1 \(oak\): the box 9, 2, 3, 4 .* has no area$/],
     [xml("a.png", object("elm", [1, 2, 3, 4])), /^set\/a.xml, object 1 \(elm\): the class "elm" is not among oak, ash$/],
@@ -52,6 +55,17 @@ describe("ingest/voc", () => {
     [" ".repeat(2 ** 24 + 1), /^set\/a.xml has 16777217 bytes; annotations of more than 16777216 are not read$/]
   ])("refuses %.80s", async (text, message) => {
     await expect(ingest(voc, await folder({ "set/a.xml": text }), { annotations: "set", names: ["oak", "ash"] })).rejects.toThrow(message)
+  })
+
+  it("says so where several XML files are of one image", async () => {
+    const { notices, table } = await ingest(voc, await folder({ "set/a.xml": xml("a.png", object("oak", [1, 2, "3.5e0", 4])), "set/more.xml": xml("a.png", "") }), { annotations: "set" })
+    expect(table.sample_id).toEqual(["a", "more"])
+    expect(notices).toEqual(["images that several XML files annotate, thus samples of each of these: 1 (set/a.png first, of set/a.xml and set/more.xml)"])
+  })
+
+  it("refuses text that is not UTF-8", async () => {
+    const root = folderOf({ "set/a.xml": Buffer.from(xml("a.png", object("B\u00e4r", [1, 2, 3, 4])), "latin1"), "set/a.png": await png(100, 80) })
+    await expect(ingest(voc, root, { annotations: "set" })).rejects.toThrow("set/a.xml is not UTF-8; save it as UTF-8")
   })
 
   it("says so where there are no XML files, and leaves out images that are lost or broken as asked", async () => {

@@ -58,6 +58,23 @@ describe("ingest/webdataset", () => {
     await expect(ingest(webdataset, root, { bands: ["B04", "B08"] })).rejects.toThrow("sample s/0 has no image for B08; it has B02, B03, B04")
   })
 
+  it("takes the only image without a middle word for the picture, others for bands beside it", async () => {
+    const grey = tiff({ width: 4, height: 4, bands: 1, values: Array.from({ length: 16 }, (_, i) => i) })
+    const root = shards({ "s.tar": [{ name: "0.a.tif", content: grey }, { name: "0.png", content: image }, { name: "0.seg.tif", content: grey }] })
+    const bandsOf = async (parameters: object) => (await ingest(webdataset, root, parameters)).table.assets[0]!.map(({ band, index, path }) => [band, index, path])
+    expect(await bandsOf({})).toEqual([["image", -1, "s.tar/0.png"], ["a", 0, "s.tar/0.a.tif"], ["seg", 0, "s.tar/0.seg.tif"]])
+    expect(await bandsOf({ bands: ["seg", "image"] })).toEqual([["seg", 0, "s.tar/0.seg.tif"], ["image", -1, "s.tar/0.png"]])
+    expect(await bandsOf({ bands: ["image"] })).toEqual([["image", -1, "s.tar/0.png"]])
+    expect(await bandsOf({ image: "a.tif", bands: ["image", "png"] }).catch((error: Error) => error.message)).toMatch(/s\.tar\/0\.png has 3 bands, but 1 names are given: png/)
+  })
+
+  it("is told which of several plain images is the picture", async () => {
+    const root = shards({ "s.tar": [{ name: "0.png", content: image }, { name: "0.tif", content: tiff({ width: 4, height: 4, bands: 1, values: Array.from({ length: 16 }, () => 1) }) }] })
+    await expect(ingest(webdataset, root)).rejects.toThrow("sample s/0 has several images without a band in their name, png, tif; say by `image: png` which is the picture")
+    expect((await ingest(webdataset, root, { image: "png" })).table.assets[0]!.map(({ band, index }) => [band, index])).toEqual([["image", -1], ["tif", 0]])
+    await expect(ingest(webdataset, root, { image: "jpg" })).rejects.toThrow("sample s/0 has no member .jpg, which `image` names; its images are png, tif")
+  })
+
   it.each<[string, Readonly<Record<string, ReadonlyArray<Entry> | Uint8Array>>, unknown, RegExp]>([
     ["no shard", { "a.zip": [] }, {}, /there are no \.tar files in \./],
     ["a compressed shard", { "a.tar": [], "b.tar.gz": new Uint8Array(9) }, {}, /b\.tar\.gz is compressed: its members can be read only from a plain \.tar/],
@@ -67,8 +84,13 @@ describe("ingest/webdataset", () => {
     ["a class that has no name", { "a.tar": [{ name: "0.png", content: image }, { name: "0.cls", content: "2" }] }, { names: ["a", "b"] }, /a\.tar\/0\.cls is class 2, but there are 2 names, from 0/],
     ["broken JSON", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{" }] }, {}, /a\.tar\/0\.json is no JSON: /],
     ["JSON that is a list", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "[]" }] }, {}, /a\.tar\/0\.json is no JSON object/],
-    ["a value of another kind", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{\"y\":\"north\"}" }] }, { lat: "y" }, /a\.tar\/0\.json: "y" is "north", where a number of degrees is expected/],
+    ["a value of another kind", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{\"y\":\"north\"}" }] }, { lat: "y", lon: "x" }, /a\.tar\/0\.json: "y" is "north", where a number of degrees is expected/],
     ["coordinates that are swapped", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{\"y\":120.5,\"x\":31}" }] }, { lat: "y", lon: "x" }, /a\.tar\/0\.json: latitude 120\.5 .*swapped\?/],
+    ["members that differ in capitals only", { "a.tar": [{ name: "0.json", content: "{}" }, { name: "0.JSON", content: "{}" }] }, {}, /a\.tar\/0\.JSON and a\.tar\/0\.json would be one member of one sample/],
+    ["two images of one band", { "a.tar": [{ name: "0.x.png", content: image }, { name: "0.X.jpg", content: image }] }, {}, /both a\.tar\/0\.X\.jpg and a\.tar\/0\.x\.png would be the band x/],
+    ["half a place", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{\"y\":12}" }] }, { lat: "y", lon: "x" }, /a\.tar\/0\.json: there is no "x", so its place is half given/],
+    ["one key of a place", { "a.tar": [] }, { lon: "x" }, /`lon` is half a place: name the keys of both/],
+    ["a time that is not understood", { "a.tar": [{ name: "0.png", content: image }, { name: "0.json", content: "{\"t\":\"2020-06-13 10:00 PM\"}" }] }, { time: "t" }, /a\.tar\/0\.json: "t" is "2020-06-13 10:00 PM", where a date is expected/],
     ["a wrong number of bands", { "a.tar": [{ name: "0.png", content: image }] }, { bands: ["B04"] }, /a\.tar\/0\.png has 3 bands, but 1 names are given/],
     ["a shard outside of the data root", { "a.tar": [] }, { shards: ["../x.tar"] }, /\.\.\/x\.tar lies outside of the data root/]
   ])("refuses %s", async (_, archives, parameters, message) => {
