@@ -58,7 +58,7 @@ describe("documents", () => {
       sd: Math.sqrt(162),
       replicates: 2,
       samples: 6,
-      ci: { low: expect.closeTo(-3 - 12.7062 * 9, 6) as number, high: expect.closeTo(-3 + 12.7062 * 9, 6) as number, over: "replicates" },
+      ci: { low: expect.closeTo(-3 - 12.7062047364 * 9, 6) as number, high: expect.closeTo(-3 + 12.7062047364 * 9, 6) as number, over: "replicates" },
       keys: [key, key],
       each: { "fold=0": 2 * (12 - 18), "fold=1": 2 * (15 - 12) }
     })
