@@ -47,17 +47,13 @@ const nextSteps = (file: string, { grid }: Session): string => {
   return `next: change a line of ${file}, then\n  ${command} plan ${file}       what a run would do\n  ${command} why ${file} ${grid.stages.at(-1)!}  what changed\n  ${command} --help`
 }
 
-/** Notices that several nodes share are said once. */
-const groupNotices = (grid: Session["grid"], { notices }: RunResult): ReadonlyArray<{ readonly first: string; readonly more: number; readonly text: string }> => {
-  const byText = new Map<string, { readonly first: string; more: number }>()
-  for (const [index, texts] of notices) {
-    for (const text of new Set(texts)) {
-      const known = byText.get(text)
-      if (known === undefined) byText.set(text, { first: grid.nodes[index]!.address, more: 0 })
-      else known.more++
-    }
-  }
-  return Array.from(byText, ([text, { first, more }]) => ({ first, more, text }))
+/** Notices of a run, in the order of its nodes. What the nodes of a stage say alike, down to the numbers, is said once; `outcrop logs` has each. */
+const noticesText = (grid: Session["grid"], { notices }: RunResult): ReadonlyArray<string> => {
+  const said = [...notices].toSorted(([a], [b]) => a - b).flatMap(([index, texts]) => [...new Set(texts)].map((text) => ({ node: grid.nodes[index]!, text })))
+  return [...Map.groupBy(said, ({ node, text }) => `${node.stage}\n${text.replaceAll(/\d[\d.,]*/g, "0")}`).values()].map((alike) => {
+    const { node, text } = alike[0]!, others = alike.length - 1
+    return `${node.address}${others === 0 ? "" : ` and ${others} more${alike.every((one) => one.text === text) ? "" : ", of other numbers"}`}: ${text}`
+  })
 }
 
 /** Failures with the same message are one: their cause, and how many nodes it took. */
@@ -101,7 +97,7 @@ export const runCommand = Effect.fn("cli/run")(function*(flags: RunFlags) {
   if (flags.json) console.log(JSON.stringify(summary))
   else if (!flags.events) {
     const { nodes } = summary
-    for (const { first, more, text } of groupNotices(grid, result)) console.error(style("dim", `${first}${more > 0 ? ` and ${more} more` : ""}: ${text}`))
+    for (const text of noticesText(grid, result)) console.error(style("dim", text))
     const { report } = file.pipeline
     const finished = { grid, ...result }, all = allResults(finished, report)
     for (const text of [...unknownColumns(all, report.columns), ...unknownMetrics(all, askedMetrics(report))]) console.error(`${words.file}, report: ${text}`)

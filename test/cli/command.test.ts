@@ -74,6 +74,23 @@ describe("a run", () => {
   })
 })
 
+describe("what stages say", () => {
+  it("is told once for all nodes of a stage that say it of other numbers; logs have each", async () => {
+    const folder = new Folder({
+      "pipeline.yaml": `name: told
+replicates: { seed: [0, 1, 2] }
+stages:
+  samples: { uses: ingest/synthetic, with: { samples: 24, size: 16 } }
+  split:   { uses: ingest/split, needs: samples, with: { test: 0.5, seed: $seed } }
+`
+    })
+    const { err } = await folder.outcrop("run")
+    expect(err.match(/spatial leak: /g)).toHaveLength(1)
+    expect(err).toMatch(/^split seed=0 and 2 more(, of other numbers)?: spatial leak: \d+ of 12 test samples/m)
+    expect((await folder.outcrop("logs", "split")).out.match(/spatial leak: /g)).toHaveLength(3)
+  })
+})
+
 describe("a stage that fails", () => {
   it("ends the run with code 1; independent work goes on, what needs it is skipped, and one cause is told once", async () => {
     const folder = base.copy()

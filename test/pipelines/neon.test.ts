@@ -16,6 +16,7 @@ describe.skipIf(!fs.existsSync(`${data}/neon-boxes`))("pipelines/neon.yaml (skip
 
   it("runs from boxes in XML to probes of class and box, on three images of trees", { timeout: 200_000 }, async () => {
     folder.edit("pipeline.yaml", "seed: [0, 1, 2, 3, 4]", "seed: [0]")
+    folder.edit("pipeline.yaml", "epochs: 100", "epochs: 20")
     const { nodes, rows } = await folder.json<Summary>("run", "--data", data)
     expect(nodes).toMatchObject({ total: 26, run: 26, failed: 0 })
     // 31 x 25, 10 x 10 and 10 x 10 tiles
@@ -25,11 +26,5 @@ describe.skipIf(!fs.existsSync(`${data}/neon-boxes`))("pipelines/neon.yaml (skip
     expect(accuracy.length).toBe(10)
     // the largest class, background, is 57% of the tiles
     for (const { mean, samples } of accuracy) expect([mean > 0.57, samples]).toEqual([true, 488])
-  })
-
-  it("embeds nothing again for another seed", { timeout: 100_000 }, async () => {
-    folder.edit("pipeline.yaml", "seed: [0]", "seed: [0, 1]")
-    const { nodes, rows } = await folder.json<Summary>("run", "--data", data)
-    expect([nodes.failed, rows.embedded]).toEqual([0, 0])
   })
 })
