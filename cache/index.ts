@@ -236,16 +236,24 @@ export class Index {
     this.#db.exec("pragma wal_checkpoint(truncate)")
   }
 
-  /** What is wrong with the tables, if anything: with the file, or where they say other things than the store. `hasOutputs` tells whether those are the outputs of a result in the store. */
-  *faults(hasOutputs: (key: string, outputs: string) => boolean, hasSegment: (blob: string) => boolean): Generator<string> {
+  /** What is wrong with the tables, if anything: with the file, or where they say other things than the store. `told`: what they say of these is left out. `hasOutputs`: whether those are the outputs of a result in the store; `rowsOf`: the rows of a segment there. */
+  *faults(told: ReadonlySet<string>, hasOutputs: (key: string, outputs: string) => boolean, rowsOf: (blob: string) => ReadonlyArray<Uint8Array> | undefined): Generator<string> {
     for (const row of this.#db.prepare("pragma quick_check(5)").all()) if (row["quick_check"] !== "ok") yield String(row["quick_check"])
     for (const { key, outputs } of this.#db.prepare("select a.key as key, o.outputs as outputs from actions a left join outputs o on o.key = a.key").iterate()) {
-      if (!hasOutputs(String(key), String(outputs))) yield `what it says of the result ${String(key)} is not what stands in the store`
+      if (!told.has(String(key)) && !hasOutputs(String(key), String(outputs))) yield `what it says of the result ${String(key)} is not what stands in the store`
     }
     for (const { blob, bytes } of this.#db.prepare("select blob, bytes from inline").iterate()) {
       if (digestBytes(bytes as Uint8Array) !== blob) yield `the small table ${String(blob)} in it is not what it was`
     }
-    for (const { blob } of this.#db.prepare("select blob from segments").iterate()) if (!hasSegment(String(blob))) yield `it names the segment ${String(blob)}, which is not there`
+    const places = this.#db.prepare("select key, position from rows where segment = ?")
+    for (const { blob, id } of this.#db.prepare("select id, blob from segments").all()) {
+      if (told.has(String(blob))) continue
+      const rows = rowsOf(String(blob))
+      let misplaced = 0
+      if (rows === undefined) yield `it names the segment ${String(blob)}, which is not there`
+      else for (const { key, position } of places.iterate(id as number)) if (Buffer.compare(rows[Number(position)] ?? Buffer.alloc(0), key as Uint8Array) !== 0) misplaced++
+      if (misplaced > 0) yield `${misplaced} embedded rows are not where it says in the segment ${String(blob)}`
+    }
     const strays = Number(this.#db.prepare("select count(*) as n from rows where segment not in (select id from segments)").get()!["n"])
     if (strays > 0) yield `${strays} embedded rows in it are of no segment`
   }
@@ -286,12 +294,12 @@ export class Index {
     return row === undefined ? undefined : { segment: String(row["blob"]), position: Number(row["position"]) }
   }
 
-  /** Enters the rows of a segment that is in the store. */
+  /** Enters the rows of a segment that is in the store. A row that is known stays where it is: what is imported takes no place of this cache's own. */
   addSegment(blob: string, keys: ReadonlyArray<Uint8Array>): void {
     this.batch(() => {
       this.#prepare("insert or ignore into segments (blob) values (?)").run(blob)
       const id = Number(this.#prepare("select id from segments where blob = ?").get(blob)!["id"])
-      const insert = this.#prepare("insert or replace into rows values (?, ?, ?)")
+      const insert = this.#prepare("insert into rows values (?, ?, ?) on conflict (key) do update set segment = excluded.segment, position = excluded.position where rows.segment not in (select id from segments)")
       keys.forEach((key, position) => insert.run(key, id, position))
     })
   }
@@ -345,10 +353,16 @@ export class Index {
       [String(row["address"]), { key: String(row["key"]), previous: row["previous"] === null ? undefined : String(row["previous"]) }]))
   }
 
+  /** The same of one node. */
+  address(pipeline: string, address: string): { readonly key: string; readonly previous: string | undefined } | undefined {
+    const row = this.#prepare("select key, previous from addresses where pipeline = ? and address = ?").get(pipeline, address)
+    return row === undefined ? undefined : { key: String(row["key"]), previous: row["previous"] === null ? undefined : String(row["previous"]) }
+  }
+
   /** Enters the keys that nodes have now; a key that changed becomes the previous one. */
   putAddresses(pipeline: string, keys: Iterable<readonly [address: string, key: string]>): void {
     const prefetched = this.#prefetched.get(pipeline)
-    const news = [...keys].filter(([address, key]) => prefetched?.get(address) !== key)
+    const news = [...keys].filter(([address, key]) => (prefetched === undefined ? this.address(pipeline, address)?.key : prefetched.get(address)) !== key)
     if (news.length === 0) return
     // read within the transaction: another run may have ended meanwhile
     this.batch(() => {

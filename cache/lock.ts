@@ -3,6 +3,7 @@
  * and its use. The lock is the operating system's, through an empty SQLite file: it ends with its process, however that ends, and no stale one
  * is ever left.
  */
+import * as fs from "node:fs"
 import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { CacheError } from "./error.ts"
@@ -17,7 +18,8 @@ const patience = 60_000
 /** Folders that this process has for itself. */
 const claimed = new Set<string>()
 
-const opened = (root: string): DatabaseSync => new DatabaseSync(join(root, "lock.sqlite"))
+const fileOf = (root: string): string => join(root, "lock.sqlite")
+const opened = (root: string): DatabaseSync => new DatabaseSync(fileOf(root))
 const isBusy = (cause: unknown) => /database is locked/i.test(String(cause))
 
 /** Uses a cache beside others. Waits while one has it alone; throws `CacheError` where that takes over a minute. */
@@ -58,5 +60,30 @@ export const claim = (root: string): Lock | undefined => {
       claimed.delete(resolve(root))
       if (db.isOpen) db.close()
     }
+  }
+}
+
+/** A process that uses a cache. */
+export interface User {
+  readonly pid: number
+  /** What was typed. */
+  readonly command: string
+}
+
+const commandOf = (pid: number): string => {
+  const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1), own = words.findIndex((word) => word.endsWith("outcrop-cli.js"))
+  return own < 0 ? words.join(" ") : ["outcrop", ...words.slice(own + 1)].join(" ")
+}
+
+/** The processes that use a cache now, as far as the system tells; Linux does. */
+export const users = (root: string): ReadonlyArray<User> => {
+  try {
+    const file = `:${fs.statSync(fileOf(root)).ino}`
+    // "2: POSIX ADVISORY READ 4711 fe:00:16039945 1073741826 1073742335"
+    const locks = fs.readFileSync("/proc/locks", "utf8").split("\n").map((line) => line.split(/\s+/))
+    return [...new Set(locks.flatMap((lock) => lock[5]?.endsWith(file) === true ? [Number(lock[4])] : []))].map((pid) => ({ pid, command: commandOf(pid) }))
+  } catch {
+    // another system, or one of them has just ended
+    return []
   }
 }

@@ -69,9 +69,9 @@ export const keepSegment = (store: Store, index: Index, keys: ReadonlyArray<Uint
   index.addSegment(blob, keys)
 }
 
-/** Enters every segment of the store into an index that was lost. */
+/** Enters every segment of the store into an index that was lost; the oldest first, for the first place of a row counts. */
 export const restoreSegments = (store: Store, index: Index): void => {
-  for (const blob of store.documents("segments")) {
+  for (const { name: blob } of Array.from(store.files("segments")).toSorted((a, b) => a.modified - b.modified)) {
     const bytes = intact(store, blob)
     if (bytes !== undefined) index.addSegment(blob, decodeSegment(bytes).keys.map((key) => Uint8Array.from(key)))
   }

@@ -42,18 +42,17 @@ export class Store {
   /** Opens a store, making it where there is none. */
   static open(root: string): Store {
     guarded(root, () => {
-      fs.mkdirSync(join(root, "blobs"), { recursive: true })
-      fs.mkdirSync(join(root, "actions"), { recursive: true })
-      fs.mkdirSync(join(root, "tmp"), { recursive: true })
       const file = join(root, "format")
       const found = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : ""
+      if (found !== "" && found !== format) {
+        throw new CacheError({ path: root, message: `the cache at ${root} has format ${found}, this outcrop reads format ${format}: use another --cache, or delete that folder to start afresh` })
+      }
+      for (const folder of ["blobs", "actions", "tmp"]) fs.mkdirSync(join(root, folder), { recursive: true })
       if (found === "") {
         const temporary = join(root, "tmp", `${process.pid}-${randomUUID()}`)
         fs.writeFileSync(temporary, `${format}\n`)
         fs.renameSync(temporary, file)
         fs.writeFileSync(join(root, ".gitignore"), "*\n")
-      } else if (found !== format) {
-        throw new CacheError({ path: root, message: `the cache at ${root} has format ${found}, this outcrop reads format ${format}: use another --cache, or delete that folder to start afresh` })
       }
     })
     return new Store(root)

@@ -8,6 +8,8 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import type { Action } from "./action.ts"
 import type { Cache } from "./cache.ts"
+import { canonical, type Document } from "./canonical.ts"
+import { contentProblem } from "./content.ts"
 import { CacheError } from "./error.ts"
 import { partReader } from "./parts.ts"
 import { readSegment } from "./segments.ts"
@@ -84,6 +86,10 @@ const checkFolder = (root: string, folders: ReadonlyArray<string>): void => {
   }
 }
 
+/** What came out, however it is stored: rows that were embedded in other pieces are the same rows. */
+const gave = ({ outputs }: Action): string =>
+  canonical(Object.fromEntries(Object.entries(outputs).map(([name, { columns, metadata, rows, table }]): [string, Document] => [name, { table, rows, metadata, columns: columns as unknown as Document }])))
+
 /** Takes over what a cache lacks. `readers` know the documents of the layers above, by folder. Yields after each file; what was taken stays. */
 export function* importFrom({ index, store }: Cache, root: string, readers: Readonly<Record<string, Reader>>): Generator<void, Imported> {
   checkFolder(root, ["blobs", "actions", "segments", ...Object.keys(readers)])
@@ -141,13 +147,15 @@ export function* importFrom({ index, store }: Cache, root: string, readers: Read
     const action = readAction(key, text)
     if ("problem" in action) return problem(path, action.problem)
     const own = index.action(key)
-    if (own !== undefined && JSON.stringify(own.outputs) !== JSON.stringify(action.outputs)) return void imported.different++
+    if (own !== undefined && gave(own) !== gave(action)) return void imported.different++
     for (const { blob, kept } of Object.values(action.outputs)) if (kept !== "inline" && !take(blob)) return problem(path, `a table of its outputs is gone, or damaged (${blob})`)
     const { closure, pixels, segments, unread } = partsOf(action)
     if (unread) return problem(path, "a table of its outputs cannot be read")
     for (const blob of [...segments.keys(), ...pixels]) if (!take(blob)) return problem(path, `rows or pictures of its outputs are gone, or damaged (${blob})`)
     if (closure !== undefined) take(closure)
     if (own !== undefined) return void imported.known++
+    const wrong = contentProblem({ index, store }, action)
+    if (wrong !== undefined) return problem(path, wrong)
     store.putDocument("actions", key, text)
     imported.results++
     if (waiting.push(action) >= 256) enter()

@@ -75,7 +75,9 @@ function* digestOfFile(path: string, onBytes: (bytes: number) => Progress): Gene
 export function* verify({ index, store }: Cache, readers: Readonly<Record<string, Reader>>, repair: boolean): Generator<Progress, Verified> {
   const findings: Array<Finding> = [], removed = new Set<string>()
   const counts: Counts = { blobs: 0, results: 0, segments: 0, rows: 0, tags: 0, others: {}, bytes: 0 }
-  const evicted = new Set(evictions(store).keys())
+  const evicted = evictions(store)
+  /** Whether the absence of what was named at a time is on record: what was made again since it was removed has to be there. */
+  const excused = (name: string, named: string) => removed.has(name) || (evicted.get(name)?.at ?? "") > named
   const folders = ["blobs", "segments", "actions", "tags", "evictions", ...Object.keys(readers)]
   const files = new Map(folders.map((folder) => [folder, Array.from(store.files(folder))]))
   const total = Array.from(files.values()).flat().reduce((sum, { bytes }) => sum + bytes, 0)
@@ -84,17 +86,13 @@ export function* verify({ index, store }: Cache, readers: Readonly<Record<string
   /** Damage: the file itself goes. */
   const reject = (folder: string, { name, path }: StoredFile, problem: string) => {
     findings.push({ path, problem })
-    evicted.add(name)
     removed.add(name)
     if (repair) store.remove(folder, name)
   }
   /** Absence: from now on it is on record. */
   const missing = ({ path }: Pick<StoredFile, "path">, names: ReadonlyArray<string>, what: string) => {
     findings.push({ path, problem: what })
-    for (const name of names) {
-      evicted.add(name)
-      removed.add(name)
-    }
+    for (const name of names) removed.add(name)
   }
   /** Every document of a folder that is whole. */
   function* documents(folder: string, read: (file: StoredFile, text: string) => void): Generator<Progress> {
@@ -128,14 +126,14 @@ export function* verify({ index, store }: Cache, readers: Readonly<Record<string
   })
 
   const outputs = new Map<string, string>(), partsOf = partReader(store)
-  const lost = (blobs: Iterable<string>) => [...blobs].filter((blob) => !evicted.has(blob) && !store.hasBlob(blob))
-  const checkParts = (file: StoredFile, { pixels, segments: rows, tables, unread }: Parts) => {
+  const checkParts = (file: StoredFile, made: string, { pixels, segments: rows, tables, unread }: Parts) => {
+    const lost = (blobs: Iterable<string>) => [...blobs].filter((blob) => !excused(blob, made) && !store.hasBlob(blob))
     for (const blob of lost(tables.keys())) missing(file, [blob], `the table of its output "${tables.get(blob)}" is gone (${blob})`)
     const pictures = lost(pixels)
     if (pictures.length > 0) missing(file, pictures, `${pictures.length} of the ${pixels.size} pictures that its samples name are gone (${pictures[0]}${pictures.length > 1 ? ", ..." : ""})`)
-    const gone = [...rows].filter(([segment, position]) => !evicted.has(segment) && position >= (segments.get(segment) ?? (store.hasBlob(segment) ? Infinity : 0)))
+    const gone = [...rows].filter(([segment, position]) => !excused(segment, made) && position >= (segments.get(segment) ?? (store.hasBlob(segment) ? Infinity : 0)))
     if (gone.length > 0) missing(file, gone.map(([segment]) => segment), `${gone.length} of the ${rows.size} segments that hold its embedded rows are gone (${gone[0]![0]}${gone.length > 1 ? ", ..." : ""})`)
-    if (unread && [...tables.keys()].every((blob) => !evicted.has(blob))) reject("actions", file, "a table of its outputs cannot be read")
+    if (unread && [...tables.keys()].every((blob) => !excused(blob, made))) reject("actions", file, "a table of its outputs cannot be read")
   }
   for (const file of files.get("actions")!) {
     yield onBytes(file.bytes)
@@ -147,21 +145,20 @@ export function* verify({ index, store }: Cache, readers: Readonly<Record<string
       continue
     }
     outputs.set(file.name, digestOfText(JSON.stringify(action.outputs)))
-    checkParts(file, partsOf(action))
+    checkParts(file, action.started, partsOf(action))
   }
 
-  const known = (result: string) => outputs.has(result) || evicted.has(result) || store.document("actions", result) !== undefined
-  const check = (folder: string, file: StoredFile, naming: Naming) => {
+  const check = (folder: string, file: StoredFile, naming: Naming, named = "") => {
     if ("problem" in naming) return reject(folder, file, naming.problem)
-    const gone = [...new Set(naming.results)].filter((result) => !known(result))
+    const gone = [...new Set(naming.results)].filter((result) => !outputs.has(result) && !excused(result, named) && store.document("actions", result) === undefined)
     if (gone.length > 0) missing(file, gone, `${gone.length} of the results that it names are gone (${gone[0]}${gone.length > 1 ? ", ..." : ""})`)
-    if (naming.graph !== undefined && !evicted.has(naming.graph) && store.document("graphs", naming.graph) === undefined) missing(file, [naming.graph], `its graph is gone (${naming.graph})`)
+    if (naming.graph !== undefined && !excused(naming.graph, named) && store.document("graphs", naming.graph) === undefined) missing(file, [naming.graph], `its graph is gone (${naming.graph})`)
   }
   yield* documents("evictions", () => {})
   yield* documents("tags", (file, text) => {
     counts.tags++
     const tag = readTag(text)
-    check("tags", file, tag === undefined ? { problem: "it is no tag" } : { results: tag.keys, graph: tag.graph })
+    check("tags", file, tag === undefined ? { problem: "it is no tag" } : { results: tag.keys, graph: tag.graph }, tag?.made)
   })
   for (const [folder, read] of Object.entries(readers)) {
     counts.others[folder] = files.get(folder)!.length
@@ -176,7 +173,8 @@ export function* verify({ index, store }: Cache, readers: Readonly<Record<string
   }
   const path = join(store.root, "index.sqlite")
   // that of what was found above is told already
-  for (const problem of index.faults((key, text) => removed.has(key) || outputsOf(key) === digestOfText(text), (blob) => removed.has(blob) || segments.has(blob) || store.document("segments", blob) !== undefined)) {
+  const rowsOf = (blob: string) => store.hasBlob(blob) && store.document("segments", blob) !== undefined ? readSegment(store.blobPath(blob))?.keys : undefined
+  for (const problem of index.faults(removed, (key, text) => outputsOf(key) === digestOfText(text), rowsOf)) {
     findings.push({ path, problem })
     yield onBytes(0)
   }

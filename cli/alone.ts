@@ -4,7 +4,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { openCache } from "../cache/cache.ts"
 import { guarded } from "../cache/error.ts"
-import { claim, type Lock } from "../cache/lock.ts"
+import { claim, type Lock, users } from "../cache/lock.ts"
 import { userError } from "./error.ts"
 import { expected } from "./scope.ts"
 import { cacheFolder, type SessionFlags } from "./session.ts"
@@ -19,12 +19,24 @@ export const existingFolder = Effect.fnUntraced(function*(flags: Pick<SessionFla
 /** Opens a cache. */
 export const opened = (folder: string) => Effect.try({ try: () => openCache(folder), catch: expected })
 
+/** Seconds after which it is told what is waited for, then and again. */
+const firstTold = 5, toldAgain = 60
+
+const stillWaits = (folder: string, what: string, seconds: number): string => {
+  const known = users(folder).map(({ command, pid }) => `"${command}" (process ${pid})`)
+  return `${what} has waited for ${Math.round(seconds)} s; the cache is used by ${known.length > 0 ? known.join(", ") : `a command that cannot be told here ("outcrop status --runs" lists the runs that are under way)`}`
+}
+
 const claimed = (folder: string, what: string): Effect.Effect<Lock, ReturnType<typeof userError>> =>
   Effect.gen(function*() {
-    for (let told = false; ; told = true) {
+    const begin = performance.now()
+    for (let tellAt = 0; ;) {
       const lock = yield* Effect.try({ try: () => guarded(folder, () => claim(folder)), catch: expected })
       if (lock !== undefined) return lock
-      if (!told) console.error(`another outcrop command uses the cache at ${folder}: ${what} waits until it has ended (Ctrl-C to leave it)`)
+      const waited = (performance.now() - begin) / 1000
+      if (tellAt === 0) console.error(`another outcrop command uses the cache at ${folder}: ${what} waits until it has ended (Ctrl-C to leave it)`)
+      else if (waited >= tellAt) console.error(stillWaits(folder, what, waited))
+      if (waited >= tellAt) tellAt = tellAt === 0 ? firstTold : waited + toldAgain
       yield* Effect.sleep(200)
     }
   })

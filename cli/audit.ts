@@ -34,6 +34,10 @@ export const auditCommand = Effect.fn("cli/audit")(function*(flags: SessionFlags
   if (metres === 1000 && nearDuplicates === undefined) keepChecklist(session.cache, finished, session.file.pipeline.report, result)
   const failed = result.checks.filter((one) => one.state === "failed").length
   console.log(flags.json ? JSON.stringify({ version: 1, failed, missing, ...result }) : text(result))
+  if (result.lost.length > 0) {
+    const stages = [...new Set(result.lost.map(({ stage }) => stage))], [first] = result.lost
+    console.error(`the audit could not look at all: tables of ${first!.node}${result.lost.length > 1 ? ` and ${result.lost.length - 1} more` : ""} are lost from the cache; "outcrop run ${words.file} ${stages.join(" ")}" makes them again`)
+  }
   if (missing > 0) console.error(`${missing} of ${grid.nodes.length} nodes have no result yet: the audit is of what is there`)
   if (failed > 0) return yield* new CommandError({ message: `${failed} of ${result.checks.length} checks failed`, code: 3 })
 })

@@ -91,6 +91,7 @@ const table = Command.make("table", {
   by: text("by", "axes to group by, as in method,encoder; over the others that all rows have, means and ranks are taken"),
   iqm: toggle("iqm", "interquartile means over all runs, with intervals over seeds"),
   sort: text("sort", "task.metric that rows are ordered by, the best first"),
+  run: text("run", "a run on record (its id, the beginning of it, last or last~1) instead of the pipeline as it is; needs no pipeline file"),
   format: text("format", "md, csv, latex, json or parquet instead of the terminal's"),
   output: Flag.String("output").pipe(Flag.withAlias("o"), Flag.withDescription("file to write; its ending tells the format"), Flag.optional, Flag.map(Option.getOrUndefined))
 }, Effect.fn(function*(flags) {

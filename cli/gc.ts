@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { Cache } from "../cache/cache.ts"
 import { collect, garbageOf, type Kept } from "../cache/gc.ts"
 import { tags } from "../cache/tags.ts"
+import type { Graph } from "../engine/graph.ts"
 import { graphAt, type Run, runs } from "../engine/history.ts"
 import { style, textTable } from "../report/terminal.ts"
 import { alone, existingFolder, opened } from "./alone.ts"
@@ -39,11 +40,25 @@ const rootsOf = Effect.fnUntraced(function*(cache: Cache, folder: string, files:
   const names = new Set<string>(), all = runs(cache).runs, named = tags(cache.store)
   let others = all
   if (named.unreadable.length > 0) return yield* userError(`the tag ${named.unreadable[0]} is damaged, so it cannot be said what it keeps: run "outcrop verify --repair" first`)
-  const reach = (run: Run | undefined) => {
-    const graph = run === undefined || run.graph === null ? undefined : graphAt(cache, run.graph)
-    if (graph === undefined) return
-    names.add(run!.graph!)
-    for (const key of keysOf(graph)) names.add(key)
+  const reached = ({ graph: digest }: Run) => {
+    const graph = digest === null ? undefined : graphAt(cache, digest)
+    return graph === undefined ? undefined : { digest: digest!, graph }
+  }
+  const keep = (digest: string, graph: Graph) => [digest, ...keysOf(graph)].forEach((name) => names.add(name))
+  /** What the nodes with these addresses came to last; of the newest run everything. A run may have been of a few cells only. */
+  const keepLast = (own: ReadonlyArray<Run>, addresses: ReadonlyArray<string>) => {
+    const left = new Set(addresses)
+    let newest = true
+    for (const run of own.toReversed()) {
+      const last = reached(run)
+      if (last === undefined) continue
+      const { digest, graph } = last
+      const found = graph.nodes.flatMap(({ address, key }, node) => key !== null && left.delete(address) ? [node] : [])
+      if (newest) keep(digest, graph)
+      else if (found.length > 0) keep(digest, { ...graph, of: { "": found } })
+      newest = false
+      if (left.size === 0) return
+    }
   }
   for (const file of files) {
     const session = yield* openSession({ file, picks: {}, names: [] }, { cache: folder, data: flags.data, set: [], backend: undefined })
@@ -53,13 +68,16 @@ const rootsOf = Effect.fnUntraced(function*(cache: Cache, folder: string, files:
     // a file that was moved is known by its name
     const own = ran.length > 0 ? ran : all.filter(({ pipeline }) => pipeline.name === session.file.pipeline.name)
     // a line changed since, or another --data: what it came to last is not thrown away before it ran again
-    reach(own.findLast(({ graph }) => graph !== null))
+    keepLast(own, session.grid.nodes.map(({ address }) => address))
     others = others.filter((run) => !own.includes(run))
   }
   for (const { graph, keys } of named.tags) for (const name of [graph, ...keys]) names.add(name)
   const latest = flags.runs === undefined || flags.runs === 0 ? [] : all.slice(-flags.runs)
   const kept = all.filter((run) => latest.includes(run) || Date.parse(run.started) + run.seconds * 1000 >= since)
-  kept.forEach(reach)
+  for (const run of kept) {
+    const all = reached(run)
+    if (all !== undefined) keep(all.digest, all.graph)
+  }
   const roots: Roots = { names, since, embeddings: flags.keepEmbeddings, pipelines: files, tags: named.tags.map(({ name }) => name), runs: kept.map(({ id }) => id), others: [...new Map(others.map((run) => [run.pipeline.file, run])).values()] }
   return roots
 })

@@ -35,8 +35,9 @@ export const importCommand = Effect.fn("cli/import")(function*(flags: ImportFlag
   else {
     for (const { path, problem } of findings.slice(0, most)) console.log(`${style("red", path)}\n  ${problem}`)
     if (findings.length > most) console.log(`... and ${findings.length - most} more (--json lists all)`)
-    console.log(`imported ${results} results, ${blobs} blobs, ${rows} embedded rows, ${others["runs"] ?? 0} runs of the history, ${showBytes(bytes)}; ${known} results were here already`)
-    if (different > 0) console.log(`${different} results are here with other outputs under the same key, and stay as they are here: their stages are not deterministic, "outcrop replay" shows which`)
+    const number = (count: number, what: string) => `${count.toLocaleString("en")} ${count === 1 ? what : `${what}s`}`
+    console.log(`imported ${number(results, "result")}, ${number(blobs, "blob")}, ${number(rows, "embedded row")}, ${number(others["runs"] ?? 0, "run")} of the history, ${showBytes(bytes)}; ${number(known, "result")} ${known === 1 ? "was" : "were"} here already`)
+    if (different > 0) console.log(`${number(different, "result")} ${different === 1 ? "is" : "are"} here with other outputs under the same key, and ${different === 1 ? "stays as it is" : "stay as they are"} here: what made them is not deterministic, or computes otherwise on the other machine; "outcrop replay" shows which`)
   }
-  if (findings.length > 0) return yield* new CommandError({ message: `${findings.length} of its files were left out because they are damaged or not what they claim to be`, code: 3 })
+  if (findings.length > 0) return yield* new CommandError({ message: `${findings.length} of its files ${findings.length === 1 ? "was left out because it is damaged or not what it claims" : "were left out because they are damaged or not what they claim"} to be`, code: 3 })
 })

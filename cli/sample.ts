@@ -58,7 +58,7 @@ export const showSample = Effect.fnUntraced(function*(sample: string, { cache, g
   }
   const byRole = Map.groupBy(story.roles, ({ role }) => role)
   part("role", Array.from(byRole, ([role, rows]) => [role, rows.map(({ address }) => cellOf(address) || address).join(", ")]), ["split", "of"])
-  part("embeddings", embeddings.map(({ made, position, run, segment, view, ...at }) => [source(at), view, `${short(segment)} row ${position}`, made === null ? style("red", "lost from the cache") : `${when(made)} UTC${run === null ? "" : `, run ${run}`}`]), ["table", "view", "segment", "made"])
+  part("embeddings", embeddings.map(({ lost, made, notAfter, position, run, segment, view, ...at }) => [source(at), view, `${short(segment)} row ${position}`, lost ? style("red", "lost from the cache") : made === null ? `not after ${when(notAfter ?? "")} UTC` : `${when(made)} UTC${run === null ? "" : `, run ${run}`}`]), ["table", "view", "segment", "made"])
   const annotations = [...new Set(story.annotations.flatMap(({ values }) => Object.keys(values)))]
   part("annotations", story.annotations.map(({ values, ...at }) => [source(at), ...annotations.map((name) => name in values ? value(values[name]) : "")]), ["table", ...annotations])
   part("pairs", story.pairs.map(({ anchor, positive, ...at }) => [source(at), String(anchor), String(positive)]), ["table", ">as anchor", ">as positive"])

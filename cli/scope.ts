@@ -1,11 +1,11 @@
 /** What a command on results looks at: the pipeline as it is now, or a run on record, which needs neither the pipeline's file nor its code. */
 import * as fs from "node:fs"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Cache, openCache } from "../cache/cache.ts"
 import { CacheError } from "../cache/error.ts"
 import { type Graph, graphOf, picked } from "../engine/graph.ts"
-import { graphAt, type Run, runNamed, runs } from "../engine/history.ts"
+import { graphAt, type Run, runNamed, runs, runsOf } from "../engine/history.ts"
 import { mapping } from "../lineage/node.ts"
 import { InvalidPipeline } from "../schemas/diagnostic.ts"
 import type { Stage } from "../stages/stage.ts"
@@ -49,10 +49,10 @@ export const runText = ({ asked, git, id, started }: Run): string =>
   `run ${id} of ${started.slice(0, 19).replace("T", " ")} UTC (outcrop ${asked.join(" ")})${git === null ? "" : ` at ${git.commit.slice(0, 10)}${git.dirty ? " with uncommitted changes" : ""}`}`
 
 const recorded = (words: Words, flags: SessionFlags, name: string): Scope => {
-  const cache = existingCache(flags, words.file), all = runs(cache).runs, ended = all.filter(({ graph }) => graph !== null)
-  // of a cache that several pipelines share, this one's are meant, wherever it lay then; what was cut off has nothing to show
-  const own = ended.filter(({ pipeline }) => basename(pipeline.file) === basename(words.file))
-  const run = runNamed(!name.startsWith("last") ? all : own.length > 0 ? own : ended, name)
+  const cache = existingCache(flags, words.file), { runs: all, unreadable } = runs(cache)
+  const damaged = unreadable.find((id) => id === name)
+  if (damaged !== undefined) throw userError(`the record of the run ${damaged} cannot be read; its results are not lost by it, "outcrop lineage" of the pipeline shows them`)
+  const run = runNamed(name.startsWith("last") ? runsOf(all, words.file) : all, name)
   if (typeof run === "string") throw userError(run)
   if (run.graph === null) throw userError(`${runText(run)} did not come to its end, and what it came to is not on record; results that it finished are cached, and the next run takes them on`)
   const graph = graphAt(cache, run.graph)

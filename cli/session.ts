@@ -52,6 +52,9 @@ const describe = (cause: unknown): CommandError => {
 export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): string =>
   resolve(flags.cache ?? process.env["OUTCROP_CACHE"] ?? join(dirname(file), ".outcrop"))
 
+/** So many nodes are looked up one by one in no time. */
+const fewNodes = 1000
+
 /** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
 export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
   const folder = cacheFolder(flags, words.file)
@@ -60,9 +63,10 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     const read = readPipeline(words.file)
     const file = { ...read, pipeline: override(read, flags.set) }
     const cache = openCache(folder)
-    cache.index.prefetch(file.pipeline.name)
     const library = new Library(cache.index, cache.store.root)
     const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
+    // those of a small grid are looked up one by one, as the pipeline may have had a hundred thousand others
+    if (grid.nodes.length > fewNodes) cache.index.prefetch(file.pipeline.name)
     // Those of `Train`, and what a stage of the user's own may have beside them.
     const backends = [...new Set(["wasm", "onnx", "tfjs", ...grid.nodes.flatMap(({ implementation, parameters }) => implementation.stage.backends(parameters))])]
     if (flags.backend !== undefined && !backends.includes(flags.backend)) {

@@ -1,18 +1,17 @@
 /** What `outcrop diff` is asked to compare: two cells of the pipeline as it is, two runs, or the last runs at two git revisions. */
 import { execFile } from "node:child_process"
-import { basename, dirname, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { promisify } from "node:util"
 import * as Effect from "effect/Effect"
-import { type Cache, openCache } from "../cache/cache.ts"
-import { CacheError } from "../cache/error.ts"
+import type { Cache } from "../cache/cache.ts"
 import { graphOf, picked, valuesOf, type Graph } from "../engine/graph.ts"
-import { graphAt, type Run, runNamed, runs } from "../engine/history.ts"
+import { graphAt, type Run, runNamed, runs, runsOf } from "../engine/history.ts"
 import type { Side } from "../lineage/diff.ts"
 import { lossOf } from "../lineage/loss.ts"
-import { InvalidPipeline } from "../schemas/diagnostic.ts"
-import { CommandError, userError } from "./error.ts"
+import { userError } from "./error.ts"
 import { finishedOf } from "./finished.ts"
-import { cacheFolder, openSession, type Session, type SessionFlags } from "./session.ts"
+import { existingCache, expected, runText } from "./scope.ts"
+import { openSession, type Session, type SessionFlags } from "./session.ts"
 import { readWords, type Words } from "./words.ts"
 
 export interface Compared extends Side {
@@ -35,9 +34,6 @@ const usage = `name two things to compare:
   outcrop diff HEAD~1..HEAD                               the last runs at two git revisions`
 
 const cellText = (graph: Graph, cell: number) => Object.entries(valuesOf(graph, cell)).map(([axis, value]) => `${axis}=${value}`).join(" ")
-
-const describeRun = ({ asked, git, id, started }: Run): string =>
-  `run ${id} of ${started.slice(0, 19).replace("T", " ")} UTC (outcrop ${asked.join(" ")})${git === null ? "" : ` at ${git.commit.slice(0, 10)}${git.dirty ? " with uncommitted changes" : ""}`}`
 
 /** The only cell that these words pick. */
 const cellOf = (graph: Graph, text: string): Graph => {
@@ -66,11 +62,9 @@ const commitOf = async (folder: string, revision: string): Promise<string | unde
   await promisify(execFile)("git", ["-C", folder, "rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`], { timeout: 5000 }).then(({ stdout }) => stdout.trim(), () => undefined)
 
 const recorded = async (file: string, flags: SessionFlags, [first, second]: readonly [string, string], picks: Words["picks"]): Promise<Sides> => {
-  const path = resolve(file), cache = openCache(cacheFolder(flags, file)), all = runs(cache).runs
-  // a run that did not come to its end has no graph; of a cache that several pipelines share, this one's runs are meant, wherever its folder lay
-  const ended = all.filter(({ graph }) => graph !== null), own = ended.filter(({ pipeline }) => basename(pipeline.file) === basename(path))
-  const among = own.length > 0 ? own : ended
-  const listed = () => among.length === 0 ? "no run is on record in this cache" : `runs on record are:\n${among.slice(-5).toReversed().map((run) => `  ${describeRun(run)}`).join("\n")}`
+  const path = resolve(file), cache = existingCache(flags, file), { runs: all, unreadable } = runs(cache)
+  const among = runsOf(all, path)
+  const listed = () => among.length === 0 ? "no run is on record in this cache" : `runs on record are:\n${among.slice(-5).toReversed().map((run) => `  ${runText(run)}`).join("\n")}`
   const find = async (name: string): Promise<Run> => {
     const back = /^last(?:~(\d+))?$/.exec(name)
     if (back !== null) {
@@ -83,19 +77,22 @@ const recorded = async (file: string, flags: SessionFlags, [first, second]: read
       if (typeof run === "string") throw userError(run)
       return run
     }
+    if (unreadable.includes(name)) throw userError(`the record of the run ${name} cannot be read; ${listed()}`)
     const commit = await commitOf(dirname(path), name)
     if (commit === undefined) throw userError(`"${name}" is neither a run nor a git revision here; ${listed()}`)
-    const run = among.findLast(({ git }) => git?.commit === commit)
+    const there = among.filter(({ git }) => git?.commit === commit)
+    // what was run of files as they were committed is what the revision came to
+    const run = there.findLast(({ git }) => git?.dirty === false) ?? there.at(-1)
     if (run === undefined) throw userError(`no run on record was made at ${name} (${commit.slice(0, 10)}); ${listed()}`)
     return run
   }
   const side = async (name: string): Promise<Compared> => {
     const run = await find(name), graph = run.graph === null ? undefined : graphAt(cache, run.graph)
-    if (graph === undefined) throw userError(run.graph === null ? `${describeRun(run)} did not come to its end: what it left cannot be compared` : `the graph of ${describeRun(run)} ${lossOf(cache.store, run.graph)}`)
+    if (graph === undefined) throw userError(run.graph === null ? `${runText(run)} did not come to its end: what it left cannot be compared` : `the graph of ${runText(run)} ${lossOf(cache.store, run.graph)}`)
     return {
       graph: picked(graph, picks),
       failures: new Map(run.failures.map(({ address, message }) => [address, message])),
-      name: describeRun(run),
+      name: runText(run),
       run,
       again: `outcrop ${run.asked.join(" ")}${run.git === null ? " with the files as they were" : ` at ${run.git.commit.slice(0, 10)}`}`
     }
@@ -103,20 +100,17 @@ const recorded = async (file: string, flags: SessionFlags, [first, second]: read
   return { cache, a: await side(first), b: await side(second) }
 }
 
-const described = (cause: unknown): CommandError => {
-  if (cause instanceof CommandError) return cause
-  if (cause instanceof InvalidPipeline || cause instanceof CacheError) return userError(cause.message)
-  throw cause
-}
-
 /** Reads the words of `outcrop diff`. */
 export const openSides = Effect.fn("cli/openSides")(function*(words: ReadonlyArray<string>, flags: SessionFlags) {
   const { file, names } = readWords(words.filter((word) => !word.includes("="))), picks = words.filter((word) => word.includes("="))
   const [a, b, ...more] = names.length === 1 && names[0]!.includes("..") ? names[0]!.split(/\.\.+/).map((name) => name === "" ? "HEAD" : name) : names
   if (a === undefined && picks.length === 2) {
-    const session = yield* openSession({ file, picks: {}, names: [] }, flags)
-    return yield* Effect.try({ try: () => cells(session, file, [picks[0]!, picks[1]!]), catch: described })
+    // of a large grid only what either may mean
+    const [one, other] = picks.map((text) => readWords(text.trim().split(/\s+/)).picks)
+    const either = Object.fromEntries(Object.entries(one!).flatMap(([axis, values]) => axis in other! ? [[axis, [...values, ...other![axis]!]]] : []))
+    const session = yield* openSession({ file, picks: either, names: [] }, flags)
+    return yield* Effect.try({ try: () => cells(session, file, [picks[0]!, picks[1]!]), catch: expected })
   }
   if (a === undefined || b === undefined || more.length > 0) return yield* userError(usage)
-  return yield* Effect.tryPromise({ try: () => recorded(file, flags, [a, b], readWords(picks.flatMap((text) => text.split(/\s+/))).picks), catch: described })
+  return yield* Effect.tryPromise({ try: () => recorded(file, flags, [a, b], readWords(picks.flatMap((text) => text.split(/\s+/))).picks), catch: expected })
 })

@@ -12,8 +12,9 @@ import { suggest } from "../schemas/diagnostic.ts"
 import { userError } from "./error.ts"
 import { finishedOf } from "./finished.ts"
 import { invocation } from "./invocation.ts"
+import { openScope } from "./scope.ts"
 import { openSession, type SessionFlags } from "./session.ts"
-import { readWords } from "./words.ts"
+import { readWords, type Words } from "./words.ts"
 
 interface TableFlags extends SessionFlags {
   readonly words: ReadonlyArray<string>
@@ -26,6 +27,7 @@ interface TableFlags extends SessionFlags {
   readonly sort: string | undefined
   readonly format: string | undefined
   readonly output: string | undefined
+  readonly run: string | undefined
 }
 
 /** The format asked for: by name, by the ending of the file, or as `--json`; undefined for the terminal, and where there is none of that name. */
@@ -46,6 +48,20 @@ const contradiction = ({ against, by, format, interval, iqm, output }: TableFlag
   return undefined
 }
 
+/** The results of the pipeline as it is, and what its report asks for. */
+const now = Effect.fnUntraced(function*(words: Words, flags: TableFlags) {
+  const session = yield* openSession(words, flags)
+  return { cache: session.cache, finished: finishedOf(session), asks: session.file.pipeline.report, of: words.file }
+})
+
+/** The same of a run on record. What was made again since and came out otherwise is told: the table shows what is there. */
+const then = Effect.fnUntraced(function*(words: Words, flags: TableFlags, run: string) {
+  const scope = yield* openScope(words, flags, run), { finishedThen, reportThen } = yield* Effect.promise(() => import("./recorded.ts"))
+  const finished = finishedThen(scope), [first, ...others] = finished.remade
+  if (first !== undefined) console.error(`${first}${others.length > 0 ? ` and ${others.length} more` : ""} came out otherwise when made again after this run: the table shows what is in the cache now`)
+  return { cache: scope.cache, finished, asks: reportThen(scope), of: scope.name }
+})
+
 export const tableCommand = Effect.fn("cli/table")(function*(flags: TableFlags) {
   const wrong = contradiction(flags), format = formatOf(flags)
   if (wrong !== undefined) return yield* userError(wrong)
@@ -55,9 +71,8 @@ export const tableCommand = Effect.fn("cli/table")(function*(flags: TableFlags) 
   const notPair = flags.against.find((word) => !(word.indexOf("=") > 0))
   if (notPair !== undefined) return yield* userError(`--against names a row by axis=value, as in --against method=matl; got "${notPair}"`)
   const words = readWords(flags.words)
-  const session = yield* openSession(words, flags)
-  const report = { ...session.file.pipeline.report, ...(flags.columns === undefined ? {} : { columns: flags.columns }) }
-  const finished = finishedOf(session)
+  const { cache, finished, asks, of } = flags.run === undefined ? yield* now(words, flags) : yield* then(words, flags, flags.run)
+  const report = { ...asks, ...(flags.columns === undefined ? {} : { columns: flags.columns }) }
   const all = allResults(finished, report)
   const view: View = {
     metrics: words.names,
@@ -80,10 +95,12 @@ export const tableCommand = Effect.fn("cli/table")(function*(flags: TableFlags) 
     if (problems.length > 0) return yield* userError(problems.join("\n"))
   }
   const chosen = (result: Result) => words.names.length === 0 || words.names.includes(nameOf(result))
-  const nothing = `no metrics yet: run "outcrop run ${words.file}"`
+  const nothing = flags.run === undefined ? `no metrics yet: run "outcrop run ${words.file}"` : `${of} has no metrics in the cache any more, or came to none`
+  if (flags.run !== undefined && format === undefined) console.log(style("dim", of))
   if (format === undefined) {
     console.log(worked.sheets.length === 0 ? nothing : reportText(worked))
-    if (worked.sheets.length > 0) console.log(style("dim", keptChecklist(session.cache, finished, report) ?? `audit: not made of these results yet (${invocation()} audit ${words.file})`))
+    const audited = keptChecklist(cache, finished, report) ?? (flags.run === undefined ? `audit: not made of these results yet (${invocation()} audit ${words.file})` : "")
+    if (worked.sheets.length > 0 && audited !== "") console.log(style("dim", audited))
   }
   else if (worked.sheets.length === 0 && format !== "json") return yield* userError(nothing)
   else {

@@ -1,8 +1,11 @@
 /** `outcrop why`: for each node asked for, which part of its key differs from its last result. */
 import * as Effect from "effect/Effect"
-import { type Cause, why } from "../engine/why.ts"
+import { type Cause, type Why, why } from "../engine/why.ts"
 import { style } from "../report/terminal.ts"
 import { openPlan, type PlanFlags } from "./planned.ts"
+
+/** Nodes that are told of, and those up to date of which is looked up whether there is anything to tell. */
+const most = 50, mostRead = 200
 
 const show = (value: unknown): string => {
   const text = typeof value === "string" ? value : JSON.stringify(value)
@@ -39,7 +42,10 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
   const stages = new Set(words.names)
   const picked = Object.keys(words.picks).length > 0
   const wanted = result.nodes.filter(({ node, state }) => stages.size > 0 ? stages.has(node.stage) : picked || state !== "cached")
-  const answers = why({ cache, grid, result, wanted: (node) => wanted.some((planned) => planned.node === node) })
+  // what runs comes first; of a large grid no more is looked up than is told
+  const running = wanted.filter(({ state }) => state !== "cached"), told = running.length >= most ? running.slice(0, most) : [...running, ...wanted.filter(({ state }) => state === "cached").slice(0, mostRead)]
+  const asked = new Set((flags.json ? wanted : told).map(({ node }) => node))
+  const answers = why({ cache, grid, result, wanted: (node) => asked.has(node) })
   if (flags.json) {
     const documents = answers.map(({ causes, key, node, previous, state }) => ({ version: 1, node: node.address, state, key: key ?? null, previous: previous ?? null, causes }))
     console.log(JSON.stringify(documents.length === 1 ? documents[0] : documents))
@@ -49,12 +55,14 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
     console.log("everything is up to date; name a stage to see why it last ran")
     return
   }
-  // what runs comes first; of what is up to date without a story a few lines are enough
-  const telling = answers.filter(({ causes, state }) => state !== "cached" || causes.some(({ kind }) => kind !== "never ran")), quiet = answers.filter((answer) => !telling.includes(answer))
-  const shown = [...telling.slice(0, 50), ...(quiet.length > 5 ? [] : quiet)]
+  // of what is up to date without a story a few lines are enough
+  const tells = ({ causes, state }: Why) => state !== "cached" || causes.some(({ kind }) => kind !== "never ran")
+  const telling = answers.filter(tells).toSorted((a, b) => Number(a.state === "cached") - Number(b.state === "cached")), quiet = answers.filter((answer) => !tells(answer))
+  const shown = [...telling.slice(0, most), ...(quiet.length > 5 ? [] : quiet)]
   const startOf = (key: string | undefined) => key === undefined ? "" : cache.index.action(key)?.started ?? ""
-  for (const { causes, key, node, previous, state } of shown) {
-    const upToDate = quiet.some((answer) => answer.node === node) ? causes.length > 0 ? "up to date since its first run" : "up to date"
+  for (const answer of shown) {
+    const { causes, key, node, previous, state } = answer
+    const upToDate = !tells(answer) ? causes.length > 0 ? "up to date since its first run" : "up to date"
       : startOf(previous) > startOf(key) ? "up to date: what it gave before serves again; since the last result this changed" : "up to date; it last ran because of"
     const last = state === "cached" ? upToDate : state === "maybe" ? "may run" : state === "failed" ? "cannot run" : state === "restored" ? "will be made again" : "will run"
     console.log(`${style("bold", node.address)} ${style("dim", `(${node.implementation.uses})`)} ${last}`)
@@ -63,5 +71,6 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
     if (compared !== undefined && state !== "cached" && state !== "restored") console.log(style("dim", `  compared with ${previous!.slice(0, 12)} of ${compared.started.slice(0, 19).replace("T", " ")} UTC`))
   }
   if (quiet.length > 5) console.log(`${quiet.length} nodes are up to date`)
-  if (telling.length > 50) console.log(`... and ${telling.length - 50} more; pick cells with axis=value`)
+  const untold = telling.length - Math.min(telling.length, most) + wanted.length - asked.size
+  if (untold > 0) console.log(`... and ${untold.toLocaleString("en")} more; pick cells with axis=value`)
 })

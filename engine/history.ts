@@ -4,7 +4,9 @@
  */
 import { execFile } from "node:child_process"
 import { hash, randomBytes } from "node:crypto"
+import * as fs from "node:fs"
 import { hostname, uptime } from "node:os"
+import { basename, relative, resolve } from "node:path"
 import { promisify } from "node:util"
 import { gunzipSync, gzipSync } from "node:zlib"
 import * as Option from "effect/Option"
@@ -43,10 +45,13 @@ export type Run = typeof Run.Type
 /** A name for a run that begins now: sorts by time, and two that begin at once differ. */
 export const runId = (now: Date): string => `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-")}-${randomBytes(2).toString("hex")}`
 
-/** The state of the repository that a folder is in. */
-export const gitState = async (folder: string): Promise<Run["git"]> => {
-  const git = async (...words: ReadonlyArray<string>) => (await promisify(execFile)("git", ["-C", folder, ...words], { timeout: 5000 })).stdout.trim()
-  return await Promise.all([git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")]).then(([commit, changes]) => ({ commit, dirty: changes !== "" }), () => null)
+/** The state of the repository that a folder is in. Files that results rest on and that no commit could hold, as it does not know them, count as a difference. */
+export const gitState = async (folder: string, files: ReadonlyArray<string> = []): Promise<Run["git"]> => {
+  const git = async (...words: ReadonlyArray<string>) => (await promisify(execFile)("git", ["-C", folder, "--literal-pathspecs", ...words], { timeout: 5000 })).stdout.trim()
+  // what lies outside of the repository git does not look at
+  const top = await git("rev-parse", "--show-toplevel").catch(() => ""), within = files.map((file) => fs.existsSync(file) ? fs.realpathSync(file) : file).filter((file) => !relative(top, file).startsWith(".."))
+  return await Promise.all([git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no"), within.length === 0 ? "" : git("ls-files", "--others", "--", ...within)])
+    .then(([commit, changes, unknown]) => ({ commit, dirty: changes !== "" || unknown !== "" }), () => null)
 }
 
 /** Writes a run down, in the place of what was written of it before. */
@@ -94,6 +99,17 @@ const alive = ({ pid, started }: Run): boolean => {
 
 /** How a run stands. One that was never written down as ended and whose process is gone was cut off; of another machine's that cannot be told. */
 export const stateOf = (run: Run): Run["state"] | "cut off" => run.state === "running" && run.host === hostname() && !alive(run) ? "cut off" : run.state
+
+/**
+ * The runs that came to their end of the pipeline in a file, of a cache that several may share: those of the names that it had, also where its folder
+ * lay elsewhere then. All that came to their end, where none is this one's.
+ */
+export const runsOf = (all: ReadonlyArray<Run>, file: string): ReadonlyArray<Run> => {
+  const ended = all.filter(({ graph }) => graph !== null), path = resolve(file)
+  const names = new Set(ended.flatMap(({ pipeline }) => pipeline.file === path ? [pipeline.name] : []))
+  const own = ended.filter(({ pipeline }) => pipeline.file === path || basename(pipeline.file) === basename(path) && (names.size === 0 || names.has(pipeline.name)))
+  return own.length > 0 ? own : ended
+}
 
 /** The run of an id, or of the beginning of one; "last" is the newest, "last~2" the second before it. A text says why there is none. */
 export const runNamed = (all: ReadonlyArray<Run>, name: string): Run | string => {

@@ -30,6 +30,11 @@ export const readPipeline = (file: string): PipelineFile => {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT"
     throw new InvalidPipeline({ message: missing ? `there is no file ${file}: name a pipeline, or make one with "outcrop init"` : `${file} cannot be read: ${(cause as Error).message}` })
   }
+  return parsePipeline(file, text)
+}
+
+/** The pipeline that a text holds, as if it stood in a file. Throws `InvalidPipeline`. */
+export const parsePipeline = (file: string, text: string): PipelineFile => {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, version: "1.2" })
   const source: Source = { file, text, document, lines }

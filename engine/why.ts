@@ -58,12 +58,17 @@ export interface Why {
   readonly causes: ReadonlyArray<Cause>
 }
 
+/** So many nodes are looked up one by one in no time. */
+const fewNodes = 1000
+
 const neverRan = (node: Node): Cause => ({ kind: "never ran", part: node.implementation.stage.name, before: null, after: null })
 
 /** Explains every node of a plan that `wanted` accepts. */
 export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; readonly grid: Grid; readonly result: PlanResult; readonly wanted: (node: Node) => boolean }): Array<Why> => {
   const { index } = cache
-  const history = index.addresses(grid.file.pipeline.name)
+  const asked = new Set(result.nodes.flatMap(({ node }) => wanted(node) ? [node] : []))
+  // of a few nodes one by one, as the pipeline may have had a hundred thousand others
+  const { name } = grid.file.pipeline, history = asked.size > fewNodes ? index.addresses(name) : undefined
   let evicted: ReturnType<typeof evictions> | undefined
   /** The removal on record of one of these results or blobs. */
   const removal = (names: ReadonlyArray<string | undefined>): ReadonlyArray<Cause> => {
@@ -76,8 +81,8 @@ export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; re
   }
   return result.nodes.flatMap((planned): Array<Why> => {
     const { forced, key, missing, node, state } = planned
-    if (!wanted(node)) return []
-    const own = history.get(node.address)
+    if (!asked.has(node)) return []
+    const own = history === undefined ? index.address(name, node.address) : history.get(node.address)
     if (state === "cached") {
       // up to date: tell why it last ran
       const before = own?.key === key ? own?.previous : own?.key

@@ -4,7 +4,6 @@
  */
 import type { Output } from "../cache/action.ts"
 import { digestOf, type Document } from "../cache/canonical.ts"
-import { columnDigest } from "../cache/digest.ts"
 import { type Column, type ColumnKind, isVectors } from "../schemas/column.ts"
 import type { Table } from "../schemas/table.ts"
 
@@ -107,10 +106,3 @@ export const equality = async (before: Output, after: Output, tables: { readonly
 /** SHA-256 of what a table holds, however it is stored: its rows, the digests of its columns, its metadata. */
 export const contentDigest = ({ columns, metadata, rows, table }: Output): string =>
   digestOf("table", { table, rows, columns: Object.fromEntries(Object.entries(columns).map(([name, { digest, kind }]): [string, Document] => [name, [kind, digest]])), metadata })
-
-/** Whether a table has the content that a record says: one that was read back from a file may not. */
-export const isContent = ({ columns, rows }: Output, table: Table): boolean =>
-  table.rows === rows && Object.entries(columns).every(([name, { digest, kind }]) => {
-    const found = table.columns.get(name)
-    return found !== undefined && found.kind === kind && columnDigest(kind, found.column) === digest
-  })

@@ -43,6 +43,8 @@ export interface Result {
   readonly seconds: number
   readonly host: string
   readonly runtime: string
+  /** When the same key gave something else before, in UTC. */
+  readonly earlier: ReadonlyArray<string>
   /** Ids of the runs that made it. */
   readonly runs: ReadonlyArray<string>
 }
@@ -97,6 +99,7 @@ const resultOf = (action: Action, up: Graph["nodes"][number]["up"], { makers, th
     seconds: action.seconds,
     host: action.host,
     runtime: action.node,
+    earlier: (action.earlier ?? []).map(({ started }) => started),
     runs: makers(action).map(({ id }) => id)
   }
 }

@@ -17,7 +17,7 @@ interface Row {
 export interface Story {
   readonly images: ReadonlyArray<Row & { readonly assets: ReadonlyArray<Asset>; readonly columns: Readonly<Record<string, unknown>> }>
   readonly roles: ReadonlyArray<Row & { readonly role: string }>
-  readonly embeddings: ReadonlyArray<Row & { readonly view: string; readonly segment: string; readonly position: number; /** UTC, when the vector was kept; null: it is lost. */ readonly made: string | null }>
+  readonly embeddings: ReadonlyArray<Row & { readonly view: string; readonly segment: string; readonly position: number; readonly lost: boolean; /** UTC, when the vector was kept. */ readonly made: string | null; /** Where the times of a copied cache do not tell: when it was there. */ readonly notAfter: string | null }>
   readonly annotations: ReadonlyArray<Row & { readonly values: Readonly<Record<string, unknown>> }>
   readonly pairs: ReadonlyArray<Row & { readonly anchor: number; readonly positive: number }>
   readonly predictions: ReadonlyArray<Row & { readonly split: string; readonly task: string; readonly truth: unknown; readonly predicted: unknown; readonly score: number | null }>
@@ -55,6 +55,16 @@ const named = (values: ArrayLike<number>, classes: ReadonlyArray<string>): unkno
   : values.length === classes.length ? classes.filter((_, i) => values[i] === 1)
   : plain(values)
 
+/** Writing may end a little after the work of which the result tells. */
+const patience = 60_000
+
+/** When a segment was written, by its file and by the end of the work that took rows of it. */
+const madeAt = (written: Date | undefined, ended: number | undefined): { readonly lost: boolean; readonly made: string | null; readonly notAfter: string | null } => {
+  if (written === undefined) return { lost: true, made: null, notAfter: null }
+  const copied = ended !== undefined && written.getTime() > ended + patience
+  return { lost: false, made: copied ? null : written.toISOString(), notAfter: copied ? new Date(ended).toISOString() : null }
+}
+
 /** What is on record of a sample at the given nodes. Undefined where no table of samples has it; a list of ids then comes with it. */
 export const storyOf = (sample: string, { graph, nodes, results, cache }: { readonly graph: Graph; readonly nodes: ReadonlyArray<number>; readonly results: Results; readonly cache: Cache }): Story | { readonly ids: ReadonlyArray<string> } => {
   const known = new Set<string>()
@@ -81,10 +91,11 @@ export const storyOf = (sample: string, { graph, nodes, results, cache }: { read
           lost.push(at)
           continue
         }
+        const action = cache.index.action(graph.nodes[node]!.key!), ended = action === undefined ? undefined : Date.parse(action.started) + action.seconds * 1000
         const text = (name: string) => columns.get(name)!.column as ColumnTypes["text"], position = columns.get("position")!.column as Int32Array
         for (const row of rowsOf(text("sample_id"), sample)) {
-          const segment = text("segment")[row]!, stat = fs.statSync(cache.store.blobPath(segment), { throwIfNoEntry: false })
-          embeddings.push({ ...at, view: text("view")[row]!, segment, position: position[row]!, made: stat?.mtime.toISOString() ?? null })
+          const segment = text("segment")[row]!, written = fs.statSync(cache.store.blobPath(segment), { throwIfNoEntry: false })?.mtime
+          embeddings.push({ ...at, view: text("view")[row]!, segment, position: position[row]!, ...madeAt(written, ended) })
         }
         continue
       }

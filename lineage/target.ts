@@ -25,10 +25,10 @@ interface Measuring {
   readonly names: ReadonlyMap<string, string>
 }
 
-/** As a metric comes from one implementation of a stage with certain parameters, some nodes of a stage are looked at, not all. */
+/** As a metric comes from one implementation of a stage with certain parameters, some nodes of a stage are looked at first, not all. */
 const looked = 20
 
-const measuring = (graph: Graph, results: Results): ReadonlyArray<Measuring> =>
+const measuring = (graph: Graph, results: Results, looked: number): ReadonlyArray<Measuring> =>
   Object.entries(graph.of).flatMap(([stage, nodes]) => {
     const names = new Map<string, string>(), distinct = [...new Set(nodes)]
     for (let i = 0; i < distinct.length; i += Math.max(1, Math.floor(distinct.length / looked))) {
@@ -58,9 +58,12 @@ export const targetOf = (words: ReadonlyArray<string>, graph: Graph, results: Re
     const [own = "", output] = stage.split(".")
     return { nodes: nodesOf(graph, own), ...(output === undefined ? {} : { output }) }
   }
-  const measured = measuring(graph, results).filter((each) => stage === undefined || each.stage === stage)
+  const lookAt = (looked: number) => {
+    const measured = measuring(graph, results, looked).filter((each) => stage === undefined || each.stage === stage)
+    return { measured, found: measured.flatMap(({ names, stage }) => [...names].filter((spellings) => spellings.includes(name!)).map(([full]) => ({ stage, full }))) }
+  }
+  const some = lookAt(looked), { found, measured } = some.found.length > 0 ? some : lookAt(most)
   const all = new Map(measured.flatMap(({ names }) => [...names]))
-  const found = measured.flatMap(({ names, stage }) => [...names].filter((spellings) => spellings.includes(name!)).map(([full]) => ({ stage, full })))
   if (found.length > 1) {
     const several = new Set(found.map(({ full }) => full)).size > 1
     throw new NoTarget(`"${name}" is ${found.length} metrics here; name one:\n${found.map(({ full, stage }) => `  outcrop lineage ${found.some((other) => other.full === full && other.stage !== stage) ? `${stage} ` : ""}${several ? full : name}`).join("\n")}`)

@@ -12,7 +12,8 @@ export const flow = (value: Document | undefined): string => {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`
   const { file, ...others } = value as Readonly<Record<string, Document | undefined>>
   if (typeof file === "string" && Object.keys(others).length === 0) return `file ${short(file)}`
-  return `{ ${Object.entries(value).map(([name, inner]) => `${name}: ${flow(inner)}`).join(", ")} }`
+  const parts = Object.entries(value).map(([name, inner]) => `${name}: ${flow(inner)}`)
+  return parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`
 }
 export const short = (digest: string): string => digest.slice(0, 12)
 export const when = (utc: string): string => utc.slice(0, 19).replace("T", " ")
@@ -73,8 +74,15 @@ const madeAt = (results: ReadonlyArray<Result>, seconds: TreeOptions["seconds"])
   return `${span} UTC, ${seconds(took)}${results.length > 1 ? " in all" : ""}`
 }
 
+/** The columns that a result took in with another content than their source has now: one key can have had two results. */
+const othersTaken = ({ took }: Result, resultOf: ReadonlyMap<number, Result>): Array<string> =>
+  took.flatMap(({ columns, node, output, port }) => {
+    const given = resultOf.get(node)?.gave[output]?.columns
+    return given === undefined ? [] : Object.entries(columns).flatMap(([name, digest]) => given[name] === digest ? [] : [`${port}.${name} was ${short(digest)}`])
+  })
+
 /** The lines that tell of a step. */
-const details = ({ defaults, told }: StepText, nodes: number, { full, loss, remedy, seconds }: TreeOptions, makers: boolean, startOf: ReadonlyMap<number, string>): Array<string> => {
+const details = ({ defaults, told }: StepText, nodes: number, { full, loss, remedy, seconds }: TreeOptions, makers: boolean, resultOf: ReadonlyMap<number, Result>): Array<string> => {
   const results = told.flatMap(({ result }) => result === null ? [] : [result])
   const undone = told.filter(({ key }) => key === null).length, gone = told.flatMap(({ key, result }) => key !== null && result === null ? [key] : [])
   const lost = Map.groupBy(results.flatMap(({ gave }) => Object.entries(gave).flatMap(([name, given]) => given.lost ? [{ name, what: loss(given.blob) }] : [])), ({ name, what }) => `${name}\n${what}`)
@@ -101,7 +109,11 @@ const details = ({ defaults, told }: StepText, nodes: number, { full, loss, reme
   if (!full && files > 3) add("", `... ${count(files - 3, "file")} more`)
   if (results.length > 0) add("gave", outputs(results).join(", "))
   if (results.length > 0) add("made", `${madeAt(results, seconds)}${makers ? `, ${makerOf(results)}` : ""}`)
-  if (results.some(({ started, took }) => took.some(({ node }) => (startOf.get(node) ?? "") > started))) add("", "kept since: an input was made again later and came out the same")
+  const others = results.map((result) => othersTaken(result, resultOf)), changed = distinct(others.flat())
+  if (results.some(({ started, took }, i) => others[i]!.length === 0 && took.some(({ node }) => (resultOf.get(node)?.started ?? "") > started))) add("", "kept since: an input was made again later and came out the same")
+  if (changed.length > 0) add(style("red", "input"), `${alternatives(changed)}: what is told of it below was made later and came out otherwise`)
+  const otherwise = distinct(results.flatMap(({ earlier }) => earlier.map(when)))
+  if (otherwise.length > 0) add(style("red", "again"), `came out otherwise before under the same key (${alternatives(otherwise)} UTC): the last is told`)
   if (full) for (const text of distinct(results.flatMap(({ notices }) => notices))) add("said", text)
   const of = (n: number) => told.length > 1 ? ` of ${n} of ${told.length}` : ""
   for (const same of lost.values()) add(style("red", "lost"), `${same[0]!.name}${of(same.length)} ${same[0]!.what}; ${remedy} makes it again where it is needed`)
@@ -117,7 +129,7 @@ const bare = (text: string) => text.replaceAll(/\u001b\[\d+m/g, "")
 /** The lines of a tree. */
 export const treeText = (chain: Chain, options: TreeOptions): string => {
   const lines: Array<string> = [], shown = new Set<number>()
-  const startOf = new Map(options.steps.flatMap(({ told }) => told.flatMap(({ node, result }) => result === null ? [] : [[node, result.started] as const])))
+  const resultOf = new Map(options.steps.flatMap(({ told }) => told.flatMap(({ node, result }) => result === null ? [] : [[node, result] as const])))
   const makers = distinct(options.steps.flatMap(({ told }) => told.flatMap(({ result }) => result === null ? [] : [makerOf([result])])))
   const show = (place: number, output: string | undefined, port: string | undefined, prefix: string, connector: string): void => {
     const { nodes, stage, up, uses } = chain.steps[place]!, step = options.steps[place]!
@@ -129,7 +141,7 @@ export const treeText = (chain: Chain, options: TreeOptions): string => {
     if (again) return
     shown.add(place)
     const below = connector === "" ? prefix : `${prefix}${connector === "└─ " ? "   " : "│  "}`
-    for (const line of details(step, nodes.length, options, makers.length > 1, startOf)) lines.push(`${below}${up.length > 0 ? "│  " : "   "}${line}`)
+    for (const line of details(step, nodes.length, options, makers.length > 1, resultOf)) lines.push(`${below}${up.length > 0 ? "│  " : "   "}${line}`)
     up.forEach(({ output, port, step }, i) => show(step, output, port, below, i === up.length - 1 ? "└─ " : "├─ "))
   }
   for (const end of chain.ends) show(end, undefined, undefined, "", "")

@@ -52,12 +52,17 @@ const usesOf = (name: string, { action, digest, graph, results }: Looked): Reado
   const uses: Array<Use> = [], readers: Array<number> = []
   for (const [implementation, nodes] of byUses) {
     // one run has one code of an implementation; a command's is what its parameters name
-    const first = nodes.map(actionAt).find((each) => each !== undefined)
+    let first: Action | undefined
+    for (let i = 0; first === undefined && i < nodes.length; i++) first = actionAt(nodes[i]!)
     if (first === undefined) continue
     const command = implementation.endsWith("/command"), looks = first.trace !== undefined
-    const wanted = nodes.filter((node) => graph.nodes[node]!.stage === name || implementation === name || first.uses === name)
-    const byCode = Map.groupBy(hex === undefined ? wanted : nodes, (node) => closureOf(((command ? actionAt(node) : first)?.preimage as Readonly<Record<string, Document>> | undefined)?.["code"] ?? null).join(" "))
-    for (const [code, nodes] of byCode) if (code !== "" && (hex === undefined || code.split(" ").some((each) => matches(each, hex)))) uses.push({ kind: "code", what: `${first.uses} ${code.split(" ").map((each) => each.slice(0, 12)).join(" ")}`, nodes })
+    const wanted = new Set(nodes.filter((node) => graph.nodes[node]!.stage === name || implementation === name || first.uses === name))
+    const byCode = Map.groupBy(hex === undefined ? [...wanted] : nodes, (node) => closureOf(((command ? actionAt(node) : first)?.preimage as Readonly<Record<string, Document>> | undefined)?.["code"] ?? null).join(" "))
+    // a name of the letters a to f and digits alone may be that of a stage too
+    for (const [code, nodes] of byCode) {
+      const used = code === "" ? [] : hex !== undefined && code.split(" ").some((each) => matches(each, hex)) ? nodes : nodes.filter((node) => wanted.has(node))
+      if (used.length > 0) uses.push({ kind: "code", what: `${first.uses} ${code.split(" ").map((each) => each.slice(0, 12)).join(" ")}`, nodes: used })
+    }
     const named = Object.values(mapping(mapping(first.preimage)["with"])).some((value) => typeof mapping(value)["file"] === "string")
     if (looks || named) for (const node of nodes) {
       const { preimage, trace } = actionAt(node) ?? first

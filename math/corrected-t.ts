@@ -3,11 +3,12 @@
  * training or test rows are alike for that reason, so that their spread is less than that of independent ones and the plain t-test finds
  * differences that are none.
  */
+import { allEqual } from "./effect.ts"
 import { studentReach, studentTails } from "./student.ts"
 
 export interface PairedT {
   readonly t: number
-  /** Two-sided; NaN where fewer than two differences leave no spread to judge by, 1 where all are 0. */
+  /** Two-sided; NaN where fewer than two differences, or such as are all equal, leave no spread to judge by; 1 where all are 0. */
   readonly p: number
   /** 95% interval of the mean difference; NaN as p. */
   readonly low: number
@@ -27,6 +28,8 @@ export const resampledT = (differences: ReadonlyArray<number>, correlation: numb
   if (n < 2) return { t: Number.NaN, p: Number.NaN, low: Number.NaN, high: Number.NaN }
   const mean = differences.reduce((sum, difference) => sum + difference, 0) / n
   const variance = differences.reduce((sum, difference) => sum + (difference - mean) ** 2, 0) / (n - 1)
+  // Few replicates on few samples are equal by chance: that is no sign that there is no chance in them.
+  if (mean !== 0 && allEqual(differences)) return { t: Number.NaN, p: Number.NaN, low: Number.NaN, high: Number.NaN }
   const error = Math.sqrt((1 / n + correlation / (1 - correlation)) * variance)
   const t = mean === 0 ? 0 : mean / error, reach = studentReach(0.95, n - 1)
   return { t, p: studentTails(t, n - 1), low: mean - reach * error, high: mean + reach * error }

@@ -21,6 +21,8 @@ export interface Row {
 
 export interface Against {
   readonly rows: ReadonlyArray<Row>
+  /** Figures that are left out for want of a reference: no result is like them in all else. */
+  readonly alone: ReadonlyArray<Result>
   readonly family: Family
 }
 
@@ -49,21 +51,23 @@ const fits = (result: Result, candidate: Result, reference: Reference) =>
 /** Compares results with their references; those that have none, and pooled ones, which have no replicates, are left out. Metric by metric in the order given. */
 export const against = (results: ReadonlyArray<Result>, metrics: ReadonlyArray<string>, reference: Reference, compare: Compare): Against => {
   const candidates = results.filter((result) => isReference(result, reference))
+  const alone: Array<Result> = []
   const pairs = metrics.flatMap((metric) => results.filter((result) => nameOf(result) === metric && result.each.length > 0).flatMap((result): ReadonlyArray<Row> => {
     if (candidates.includes(result)) return [{ result }]
     const found = candidates.find((candidate) => fits(result, candidate, reference))
+    if (found === undefined) alone.push(result)
     return found === undefined ? [] : [{ result, reference: found, comparison: compare(result, found) }]
   }))
   const tested = family(pairs.flatMap(({ comparison }) => comparison ?? []))
   let at = 0
-  return { rows: pairs.map((row) => row.comparison === undefined ? row : { ...row, adjusted: tested.adjusted[at++]! }), family: tested }
+  return { rows: pairs.map((row) => row.comparison === undefined ? row : { ...row, adjusted: tested.adjusted[at++]! }), alone, family: tested }
 }
 
 const showP = (p: number) => Number.isNaN(p) ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3)
 const signed = (value: number) => `${value > 0 ? "+" : ""}${show(value)}`
 
 /** The sheet of comparisons with a reference. */
-export const againstSheet = ({ family, rows }: Against, reference: Reference, sampled: Sampled | undefined, spread: ReadonlyArray<string>): Sheet => {
+export const againstSheet = ({ alone, family, rows }: Against, reference: Reference, sampled: Sampled | undefined, spread: ReadonlyArray<string>): Sheet => {
   const results = rows.map(({ result }) => result), axes = [...new Set(results.flatMap((result) => Object.keys(result.axes)))]
   const varying = axes.filter((axis) => new Set(results.map((result) => result.axes[axis])).size > 1)
   const several = new Set(results.map(nameOf)).size > 1, blocks = results.some((result) => result.blocks !== undefined)
@@ -79,7 +83,7 @@ export const againstSheet = ({ family, rows }: Against, reference: Reference, sa
     ]
     return [...(several ? [{ text: nameOf(result) }] : []), ...varying.map((axis) => ({ text: result.axes[axis] ?? "" })), { text: showResult(result, interval) }, ...compared, { text: String(comparison?.n ?? "") }]
   }
-  const number = true, first = results[0]
+  const number = true, first = results[0], named = Object.entries(reference).map(([axis, value]) => `${axis}=${value}`).join(" ")
   return {
     columns: [
       ...(several ? [{ name: "metric" }] : []),
@@ -93,6 +97,10 @@ export const againstSheet = ({ family, rows }: Against, reference: Reference, sa
       { name: "n", number }
     ],
     rows: rows.map(fields),
-    notes: [...spread, ...againstNote(family, Object.entries(reference).map(([axis, value]) => `${axis}=${value}`).join(" "), results.find((result) => result.blocks !== undefined)?.blocks?.join(" and ") ?? averagedOver(results), sampled !== undefined)]
+    notes: [
+      ...spread,
+      ...againstNote(family, named, results.find((result) => result.blocks !== undefined)?.blocks?.join(" and ") ?? averagedOver(results), sampled !== undefined),
+      ...(alone.length === 0 ? [] : [`left out, as ${named} has nothing to hold against them: ${alone.length} figure${alone.length > 1 ? "s" : ""} (${Object.entries(alone[0]!.axes).map(([axis, value]) => `${axis}=${value}`).join(" ")}${alone.length > 1 ? ", ..." : ""})`])
+    ]
   }
 }

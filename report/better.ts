@@ -1,5 +1,8 @@
-/** Metrics where less is better. */
-const lower = new Set(["mse", "log_loss", "ece", "mae", "median_km", "baseline_median_km"])
+/** Last words of metrics where less is better, those of the built-in probes (mse, log_loss, ece, median_km) and what a probe of one's own may call its errors. */
+const lower = /(?:^|[_-])(?:mse|rmse|mae|mape|loss|nll|ece|brier|perplexity|error|error_rate|km|metres)$/
+
+/** Whether less of a metric (`task.metric`) is better, by its name. */
+export const lessIsBetter = (metric: string): boolean => lower.test(metric.split(".").at(-1)!.replace(" (pooled)", "").toLowerCase())
 
 /** Whether a value of a metric (`task.metric`) is better than another. */
-export const better = (metric: string, a: number, b: number): boolean => lower.has(metric.split(".").at(-1)!.replace(" (pooled)", "")) ? a < b : a > b
+export const better = (metric: string, a: number, b: number): boolean => lessIsBetter(metric) ? a < b : a > b

@@ -1,10 +1,14 @@
 /** What the numbers of a table are, in a line each: which of the two variances is shown, which test was made and why. */
 import { leastOfSigns } from "../math/permutation.ts"
+import { lessIsBetter } from "./better.ts"
 import { type Comparison, type Family, leastP, level, type Marked } from "./compare.ts"
+import type { Design } from "./design.ts"
 import type { Sampled } from "./interval.ts"
+import { nameOf } from "./layout.ts"
 import type { Result } from "./result.ts"
 
-const percent = (share: number) => `${Math.round(100 * share)}%`
+/** The least and the greatest of values, rounded: `19 to 186`. */
+const span = (values: ReadonlyArray<number>): string => distinct([Math.min(...values), Math.max(...values)].map(Math.round)).join(" to ")
 const significant = (p: number) => String(Number(p.toPrecision(3)))
 const distinct = <A>(values: Iterable<A>) => [...new Set(values)]
 
@@ -22,23 +26,28 @@ export interface Shown {
 
 /** What stands beside each mean. */
 export const spreadNote = (results: ReadonlyArray<Result>, { averaged = [], iqm, sampled }: Shown): ReadonlyArray<string> => {
-  const over = averagedOver(results), [blocks] = results.flatMap(({ blocks }) => blocks === undefined ? [] : [blocks])
-  const within = averaged.length === 0 ? [] : [`averaged first: ${averaged.join(", ")}`]
+  const [blocks] = results.flatMap(({ blocks }) => blocks === undefined ? [] : [blocks]), over = blocks?.join(" and ") ?? averagedOver(results)
+  const sets = results.flatMap(({ each }) => each.length === 0 ? [] : [JSON.stringify(each.map(({ name }) => name).toSorted())])
+  const within = [
+    ...(averaged.length === 0 ? [] : [`averaged first: ${averaged.join(", ")}`]),
+    ...(distinct(sets).length > 1 ? [`not every row has every ${over}: each mean is over those that its row has; --against pairs those that both have`] : [])
+  ]
   const units = { label: "drawn within their labels", location: "drawn by whole locations", sample: "drawn one by one" }
   if (iqm === true) return [`interquartile mean of n runs [95% bootstrap over runs, within each ${blocks?.join(" and ") ?? "row"}; test samples stay]`, ...within]
+  if (sampled !== undefined && sampled.lost > 0) within.push(`[–]: predictions of ${sampled.lost === 1 ? "a result" : `${sampled.lost} results`} are lost from the cache; outcrop run makes them again`)
+  if (sampled?.samples === 0) return [`mean${over === "" ? "" : ` over ${over}`} [–: there are no predictions that these metrics could be taken of anew]`, ...within]
   if (sampled !== undefined) {
     return [
       `mean${over === "" ? "" : ` over ${over}`} [95% bootstrap over ${sampled.samples} test samples, ${units[sampled.units]}, the same for all rows${over === "" ? "" : `; the spread over ${over} is not in it`}]`,
       ...within
     ]
   }
-  if (blocks !== undefined) return [`mean ± sd over ${blocks.join(" and ")}, n of them, each the mean of its own replicates`, ...within]
+  if (blocks !== undefined) return [`mean ± sd over ${over}, n of them, each the mean of its own replicates`, ...within]
   return [...(results.some(({ sd }) => !Number.isNaN(sd)) ? [`mean ± sd over ${over}, n of them; how much rests on the test samples is not in it`] : []), ...within]
 }
 
-/** Which test, and why that one. */
-const testOf = ({ design, n }: Comparison): string => {
-  const few = n < 6 ? `; n = ${n}: it leans on normal differences` : ""
+/** Why a test of its kind; of those that differ in numbers one line is made. */
+const testOf = ({ design }: Comparison): string | undefined => {
   switch (design.kind) {
     case "seeds":
       return "sign-flip test: replicates are seeds of one split"
@@ -46,17 +55,33 @@ const testOf = ({ design, n }: Comparison): string => {
       return "sign-flip test: replicates share no test rows"
     case "unknown":
       return "sign-flip test: replicates, which have no split to read, are taken as independent"
-    case "one test":
-      return `corrected resampled t-test: ${n} training sets share ${percent(design.shared)} of their rows and have one test set${few}`
-    case "redrawn":
-      return `corrected resampled t-test: ${n} splits share rows (${Math.round(design.train)} train, ${Math.round(design.test)} tested on)${few}`
-    case "blocks":
-      return `Wilcoxon signed-rank test over ${n} blocks`
     case "other samples":
       return "not tested where test samples differ"
+    case "blocks":
+    case "one test":
+    case "redrawn":
+      return undefined
   }
 }
-const tests = ({ comparisons }: Family) => distinct(comparisons.filter(({ design, p }) => !Number.isNaN(p) || design.kind === "other samples").map(testOf)).join("; ")
+
+/** The corrected resampled t-tests of a family, as one. */
+const resampled = (comparisons: ReadonlyArray<Comparison>): ReadonlyArray<string> => {
+  const of = <K extends Design["kind"]>(kind: K) => comparisons.flatMap(({ design, n }) => design.kind === kind ? [{ n, design: design as Extract<Design, { readonly kind: K }> }] : [])
+  const one = of("one test"), redrawn = of("redrawn"), counts = [...redrawn, ...one].map(({ n }) => n), few = counts.filter((n) => n < 6)
+  if (counts.length === 0) return []
+  const sets = redrawn.length === 0 ? [] : [`${span(redrawn.map(({ n }) => n))} splits share rows (${span(redrawn.map(({ design }) => design.train))} train, ${span(redrawn.map(({ design }) => design.test))} tested on)`]
+  if (one.length > 0) sets.push(`${span(one.map(({ n }) => n))} training sets share ${span(one.map(({ design }) => 100 * design.shared))}% of their rows and have one test set`)
+  return [`corrected resampled t-test: ${sets.join(", or ")}${few.length === 0 ? "" : `; n = ${span(few)}: it leans on normal differences`}`]
+}
+
+/** Which tests, and why those. */
+const tests = ({ comparisons }: Family): string => {
+  const made = comparisons.filter(({ design, p }) => !Number.isNaN(p) || design.kind === "other samples")
+  const flat = comparisons.some(({ design, n, p }) => n > 1 && Number.isNaN(p) && design.kind !== "other samples")
+  const blocks = made.flatMap(({ design, n }) => design.kind === "blocks" ? [n] : [])
+  const ranked = blocks.length === 0 ? [] : [`Wilcoxon signed-rank test over ${span(blocks)} blocks`]
+  return [...distinct(made.flatMap((one) => testOf(one) ?? [])), ...ranked, ...resampled(made), ...(flat ? ["not tested where differences are all equal: they have no spread to judge by"] : [])].join("; ")
+}
 const tested = ({ adjusted }: Family) => adjusted.filter((p) => !Number.isNaN(p)).length
 const below = (family: Family) => `p < ${level}${tested(family) > 1 ? ` after Holm's correction for ${tested(family)} comparisons` : ""}`
 
@@ -76,7 +101,8 @@ export const marksNote = ({ family, marks }: Marked): ReadonlyArray<string> => {
   const nothing = inconclusive(family), there = new Set(marks.values())
   if (nothing !== undefined) return [`nothing can be concluded on which is best: ${nothing}`]
   const legend = [...(there.has("best") ? ["* better than all others"] : []), ...(there.has("shared") ? ["= not told apart from the best"] : [])]
-  return [`${legend.join(", ")} (${below(family)})`, tests(family)]
+  const lower = distinct(Array.from(marks.keys(), nameOf)).filter(lessIsBetter)
+  return [`${legend.join(", ")} (${below(family)})${lower.length === 0 ? "" : `; less is better: ${lower.join(", ")}`}`, tests(family)]
 }
 
 /** What stands beside differences from a reference. */

@@ -9,6 +9,7 @@ import { leastOfSigns, signFlip } from "../math/permutation.ts"
 import { signedRanks } from "../math/wilcoxon.ts"
 import { better } from "./better.ts"
 import type { Design, Designs as Splits } from "./design.ts"
+import { nameOf } from "./layout.ts"
 import type { Result } from "./result.ts"
 
 /** Below it a corrected p tells two results apart. */
@@ -53,7 +54,8 @@ const pairsOf = (a: Result, b: Result, designs: Designs): ReadonlyArray<Pair> =>
   for (const { name, node, value } of a.each) {
     const found = other.get(name)
     if (found === undefined || Number.isNaN(value - found.value)) continue
-    pairs.set(node < 0 ? name : `${node} ${found.node}`, { difference: value - found.value, a: splitOf(node), b: splitOf(found.node) })
+    const difference = value - found.value, rounding = 1e-12 * Math.max(Math.abs(value), Math.abs(found.value))
+    pairs.set(node < 0 ? name : `${node} ${found.node}`, { difference: Math.abs(difference) <= rounding ? 0 : difference, a: splitOf(node), b: splitOf(found.node) })
   }
   return [...pairs.values()]
 }
@@ -108,15 +110,17 @@ export interface Marked {
 
 /**
  * Marks what is best in each column of results. The best mean is compared with all others of its column; the comparisons of all columns are one
- * family. No mark where a column has one result or results over different samples, or where nothing can be concluded.
+ * family. No mark where a column has one result or results over different samples, where nothing can be concluded, or where the best mean is
+ * behind in the replicates that both have: it owes its place to those that others lack.
  */
 export const marks = (columns: ReadonlyArray<ReadonlyArray<Result>>, compare: Compare): Marked => {
   const contests = columns.flatMap((column) => {
     const results = column.filter(({ each, mean }) => each.length > 0 && !Number.isNaN(mean))
     if (results.length < 2) return []
-    const top = results.reduce((a, b) => better(`${a.task}.${a.metric}`, b.mean, a.mean) ? b : a)
+    const name = nameOf(results[0]!), top = results.reduce((a, b) => better(name, b.mean, a.mean) ? b : a)
+    const behind = ({ difference }: Comparison) => Math.abs(difference) > 1e-9 * Math.abs(top.mean) && better(name, 0, difference)
     const others = results.filter((result) => result !== top).map((other) => ({ top, other, comparison: compare(top, other) }))
-    return others.some(({ comparison }) => comparison.design.kind === "other samples") ? [] : others
+    return others.some(({ comparison }) => comparison.design.kind === "other samples" || behind(comparison)) ? [] : others
   })
   const tested = family(contests.map(({ comparison }) => comparison)), marked = new Map<Result, Mark>()
   if (leastP(tested) < level) {

@@ -9,8 +9,6 @@ import type { Layout } from "./layout.ts"
 import type { Result } from "./result.ts"
 import type { Field, Sheet, SheetColumn } from "./sheet.ts"
 
-export { better } from "./better.ts"
-
 export const show = (value: number) => Number.isNaN(value) ? "–" : Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(3)
 export const showInterval = ({ high, low }: Interval) => Number.isNaN(low) ? "[–]" : `[${show(low)}, ${show(high)}]`
 

@@ -3,7 +3,7 @@ import { level } from "./compare.ts"
 import { nameOf } from "./layout.ts"
 import type { Report } from "./report.ts"
 import type { Result } from "./result.ts"
-import type { Field, Sheet } from "./sheet.ts"
+import { type Field, oneLine, type Sheet } from "./sheet.ts"
 
 export const formats = ["md", "csv", "latex", "json", "parquet"] as const
 export type Format = (typeof formats)[number]
@@ -13,7 +13,7 @@ export type Format = (typeof formats)[number]
 const sign = { best: "*", shared: "=" }
 
 const markdownSheet = ({ columns, notes, rows, title }: Sheet): string => {
-  const escape = (text: string) => text.replaceAll(/[|\\*_`<]/g, (character) => `\\${character}`)
+  const escape = (text: string) => oneLine(text).replaceAll(/[|\\*_`<]|\](?=[([])/g, (character) => `\\${character}`)
   const field = ({ mark, text }: Field) => mark === undefined ? escape(text) : `${mark === "best" ? `**${escape(text)}**` : escape(text)} ${escape(sign[mark])}`
   const line = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
   return [
@@ -26,9 +26,9 @@ const markdownSheet = ({ columns, notes, rows, title }: Sheet): string => {
 }
 
 const latexOf: Readonly<Record<string, string>> = {
-  "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "–": "--", "<": "$<$", ">": "$>$", "=": "$=$", "*": "$\\ast$", "[": "{[}", "]": "{]}"
+  "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "–": "--", "<": "$<$", ">": "$>$", "=": "$=$", "*": "$\\ast$", "[": "{[}", "]": "{]}", "|": "$|$"
 }
-const tex = (text: string) => text.replaceAll(/[\\~^±–<>=*[\]&%$#_{}]/gu, (character) => latexOf[character] ?? `\\${character}`)
+const tex = (text: string) => oneLine(text).replaceAll(/[\\~^±–<>=*|[\]&%$#_{}]/gu, (character) => latexOf[character] ?? `\\${character}`)
 
 /** For the packages booktabs and, where the table is wide, graphicx. */
 const latexSheet = ({ columns, notes, rows, title }: Sheet): string => {
@@ -76,7 +76,7 @@ const extras = (report: Report, result: Result) => {
       high: comparison.high,
       sampled: report.sampled?.interval(result, reference),
       n: comparison.n,
-      test: "correlation" in comparison.design ? "corrected resampled t" : comparison.design.kind === "blocks" ? "signed ranks" : "sign-flip",
+      test: Number.isNaN(comparison.p) ? null : "correlation" in comparison.design ? "corrected resampled t" : comparison.design.kind === "blocks" ? "signed ranks" : "sign-flip",
       replicates: comparison.design,
       p: comparison.p,
       p_holm: adjusted!,
@@ -89,12 +89,11 @@ const extras = (report: Report, result: Result) => {
 
 /** One row a figure that is shown: axes, metric, mean and both kinds of spread, and the comparison with a reference where there is one. */
 const records = (report: Report): ReadonlyArray<Readonly<Record<string, Value>>> => {
-  const results = report.results.filter((result) => report.metrics.includes(nameOf(result))), own = new Set(["stage", "task", "metric", "measured_on"])
+  const results = report.results.filter((result) => report.metrics.includes(nameOf(result)))
   const axes = [...new Set(results.flatMap((result) => Object.keys(result.axes)))], stages = new Set(results.map(({ stage }) => stage)).size > 1
   return results.map((result) => {
     const { against, mark, sampled } = extras(report, result), { ci, mean, metric, replicates, samples, sd, split, stage, task } = result
-    return {
-      ...Object.fromEntries(axes.map((axis) => [own.has(axis) ? `axis_${axis}` : axis, result.axes[axis] ?? null])),
+    const figures: Readonly<Record<string, Value>> = {
       ...(stages ? { stage } : {}),
       task,
       metric,
@@ -120,6 +119,7 @@ const records = (report: Report): ReadonlyArray<Readonly<Record<string, Value>>>
         effect_is: against?.effect_is ?? null
       })
     }
+    return { ...Object.fromEntries(axes.map((axis) => [axis in figures ? `axis_${axis}` : axis, result.axes[axis] ?? null])), ...figures }
   })
 }
 

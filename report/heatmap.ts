@@ -3,6 +3,7 @@ import type { Pipeline } from "../schemas/pipeline.ts"
 import { marksNote } from "./caption.ts"
 import { type Compare, marks } from "./compare.ts"
 import { nameOf } from "./layout.ts"
+import { show } from "./comparison.ts"
 import type { Result } from "./result.ts"
 import type { Sheet } from "./sheet.ts"
 
@@ -21,7 +22,7 @@ export const heatmap = (results: ReadonlyArray<Result>, { metric, where, x, y }:
     columns: [{ name: y }, ...values(x).map((name) => ({ name, number: true }))],
     rows: values(y).map((row) => [{ text: row }, ...values(x).map((column) => {
       const found = fits.filter(({ axes }) => axes[x] === column && axes[y] === row), [only] = found
-      return only === undefined ? { text: "" } : found.length > 1 ? { text: "several" } : { text: only.mean.toFixed(3), mark: marked.marks.get(only) }
+      return only === undefined ? { text: "" } : found.length > 1 ? { text: "several" } : { text: show(only.mean), mark: marked.marks.get(only) }
     })]),
     notes: marksNote(marked)
   }

@@ -18,6 +18,8 @@ export interface Sampled {
   /** 95% interval of a result, or of a result less another; undefined where its measure cannot be taken of its predictions. */
   readonly interval: (result: Result, less?: Result) => Interval | undefined
   readonly samples: number
+  /** Nodes whose predictions are lost from the cache. */
+  readonly lost: number
   /** What is drawn: samples within their label, whole locations, or samples. */
   readonly units: "label" | "location" | "sample"
 }
@@ -70,10 +72,12 @@ export const sampled = (finished: Finished, split: string, results: ReadonlyArra
     readonly measures: ReadonlyArray<readonly [at: number, drawn: Float64Array]>
   }
   const drawn = new Map<string, Float64Array>(), tasks: Array<Task> = []
+  let lost = 0
   for (const [index, of] of wanted) {
     const node = finished.grid.nodes[index]!
     const output = Object.entries(finished.outputs[index]?.outputs ?? {}).find(([, { table }]) => table === "predictions")?.[0]
     const table = output === undefined ? undefined : tableOf(finished, node, output)
+    if (output !== undefined && table === undefined) lost++
     if (table === undefined) continue
     const byTask = new Map<string, Predictions>()
     gather(table, split, byTask)
@@ -119,6 +123,7 @@ export const sampled = (finished: Finished, split: string, results: ReadonlyArra
   }
   return {
     samples: ids.length,
+    lost,
     units: name,
     interval: (result, less) => {
       const values = of(result), other = less === undefined ? undefined : of(less)

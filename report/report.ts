@@ -5,6 +5,7 @@ import { type Against, against, againstSheet } from "./against.ts"
 import { better } from "./better.ts"
 import { groupBy, meanRanks } from "./by.ts"
 import { marksNote, spreadNote } from "./caption.ts"
+import { choicesNote, choicesOf } from "./choices.ts"
 import { comparer, type Mark, marks } from "./compare.ts"
 import { comparison } from "./comparison.ts"
 import { Designs } from "./design.ts"
@@ -70,11 +71,14 @@ export interface Report {
   readonly sampled: Sampled | undefined
 }
 
-/** Rows by their value of a metric, the best first; those without it last. */
-const sorted = (all: ReadonlyArray<Result>, metric: string | undefined): ReadonlyArray<Result> => {
+/** Rows by their value of a metric, the best of those that stand side by side, the best row first; those without it last. */
+const sorted = (all: ReadonlyArray<Result>, metric: string | undefined, across: string | undefined): ReadonlyArray<Result> => {
   if (metric === undefined) return all
-  const values = new Map<string, number>(), idOf = ({ axes }: Result) => JSON.stringify(axes)
-  for (const result of all) if (nameOf(result) === metric && !Number.isNaN(result.mean)) values.set(idOf(result), result.mean)
+  const values = new Map<string, number>(), idOf = ({ axes }: Result) => JSON.stringify(Object.entries(axes).filter(([axis]) => axis !== across))
+  for (const result of all) {
+    const id = idOf(result), known = values.get(id)
+    if (nameOf(result) === metric && !Number.isNaN(result.mean) && (known === undefined || better(metric, result.mean, known))) values.set(id, result.mean)
+  }
   return all.toSorted((a, b) => {
     const one = values.get(idOf(a)), other = values.get(idOf(b))
     return one === other ? 0 : one === undefined ? 1 : other === undefined || better(metric, one, other) ? -1 : 1
@@ -84,32 +88,34 @@ const sorted = (all: ReadonlyArray<Result>, metric: string | undefined): Readonl
 /** Works out the report of results. */
 export const reportOf = (finished: Finished, all: ReadonlyArray<Result>, report: Pipeline["report"], view: View = plainView): Report => {
   const grouping = view.by.length === 0 ? { results: all, averaged: [] } : groupBy(all.filter(({ each }) => each.length > 0), view.by)
-  const viewed = sorted(view.iqm ? iqmOf(grouping.results) : grouping.results, view.sort), known = new Set(viewed.map(nameOf))
+  const across = view.against === undefined && (view.by.length === 0 || view.by.includes(report.columns ?? "")) ? report.columns : undefined
+  const viewed = sorted(view.iqm ? iqmOf(grouping.results) : grouping.results, view.sort, across), known = new Set(viewed.map(nameOf))
   const asked = view.metrics.length > 0 ? view.metrics : [...report.metrics ?? [], ...(report.pooled ?? []).map((name) => `${name} (pooled)`)]
   const metrics = asked.length > 0 ? asked.filter((name) => known.has(name)) : [...known], shown = viewed.filter((result) => metrics.includes(nameOf(result)))
-  const compare = comparer(new Designs(finished, report.split))
+  const designs = new Designs(finished, report.split), compare = comparer(designs)
   const resampled = view.interval ? sampled(finished, report.split, shown) : undefined
-  const spread = spreadNote(shown, { sampled: resampled, iqm: view.iqm, averaged: grouping.averaged })
+  const spread = [...spreadNote(shown, { sampled: resampled, iqm: view.iqm, averaged: grouping.averaged }), ...choicesNote(choicesOf(finished, (node) => designs.of(node)), report.split, shown)]
   const base = { results: viewed, metrics, sampled: resampled }
   if (shown.length === 0) return { ...base, sheets: [], marks: new Map(), against: undefined }
   if (view.against !== undefined) {
     const compared = against(shown, metrics, view.against, compare)
     return { ...base, sheets: [againstSheet(compared, view.against, resampled, spread)], marks: new Map(), against: compared }
   }
-  const layout = layoutOf(shown, metrics, view.by.length === 0 || view.by.includes(report.columns ?? "") ? report.columns : undefined)
+  const layout = layoutOf(shown, metrics, across)
   const columns = layout.columns.map((_, c) => layout.rows.flatMap(({ cells }) => cells[c] ?? []))
   // Marks are of differences of means over replicates: beside other intervals they would seem to be of those.
   const marked = view.iqm || view.interval ? undefined : marks(columns, compare)
   const figure = report.heatmap !== undefined && view.metrics.length === 0 && view.by.length === 0 && !view.iqm ? heatmap(all, report.heatmap, compare) : undefined
+  const ranks = new Map(columns.flatMap((column) => column.some(({ blocks }) => blocks !== undefined) ? [...meanRanks(column)] : []))
   const sheet = comparison(layout, {
     marks: marked?.marks ?? new Map(),
-    notes: [...spread, ...(marked === undefined ? [] : marksNote(marked))],
+    notes: [...spread, ...(ranks.size === 0 ? [] : [`rank: 1 for the best, mean over each ${shown.find(({ blocks }) => blocks !== undefined)!.blocks!.join(" and ")} that all rows have`]), ...(marked === undefined ? [] : marksNote(marked))],
     baseline: report.baseline,
     interval: resampled !== undefined ? (result) => result.each.length === 0 ? result.ci : resampled.interval(result) : view.iqm ? ({ ci }) => ci : undefined,
-    ranks: new Map(columns.flatMap((column) => column.some(({ blocks }) => blocks !== undefined) ? [...meanRanks(column)] : []))
+    ranks
   })
   return { ...base, sheets: [sheet, ...(figure === undefined ? [] : [figure])], marks: marked?.marks ?? new Map(), against: undefined }
 }
 
 /** The text of a report for a terminal; empty where there is no result. */
-export const reportText = ({ sheets }: Report): string => sheets.map(sheetText).join("\n\n")
+export const reportText = ({ sheets }: Report): string => sheets.map((sheet) => sheetText(sheet)).join("\n\n")

@@ -5,7 +5,8 @@ type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan"
 /** Styled text; plain where colour is off (NO_COLOR, no terminal). */
 export const style = (as: Style, text: string): string => styleText(as, text, { stream: process.stdout })
 
-const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
+/** Characters that text takes in a terminal, its colours aside. */
+export const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
 const fill = (text: string, width: number, right: boolean) => {
   const space = " ".repeat(Math.max(0, width - widthOf(text)))
   return right ? space + text : text + space

@@ -5,7 +5,7 @@ import type { Finished } from "../../report/finished.ts"
 import type { Pipeline } from "../../schemas/pipeline.ts"
 import { boxesOf } from "./cells.ts"
 import { distanceKept } from "./distance.ts"
-import { placesApart, samplesApart, timesApart } from "./disjoint.ts"
+import { noSplit, placesApart, samplesApart, timesApart } from "./disjoint.ts"
 import { imagesApart, windowsApart } from "./duplicates.ts"
 import { embeddingsTell, encodersEarn } from "./embeddings.ts"
 import { type Evidence, evidenceOf, gives } from "./evidence.ts"
@@ -34,6 +34,8 @@ export interface Checked {
 export interface Audit {
   readonly checks: ReadonlyArray<Checked>
   readonly findings: ReadonlyArray<Finding>
+  /** Results whose tables are lost from the cache, so that no check could look at them. */
+  readonly lost: ReadonlyArray<{ readonly stage: string; readonly node: string }>
 }
 
 /** Raised when a check comes to mean something else: what was found before is looked for anew. */
@@ -63,18 +65,18 @@ const gravest: ReadonlyArray<Level> = ["failed", "warning", "note"]
 /** Runs every check. What is not cached is not looked at. */
 export const audit = async (cache: Cache, finished: Finished, report: Pipeline["report"], options: AuditOptions): Promise<Audit> => {
   const evidence = evidenceOf(cache, finished, report), collapse = boxesOf(finished.grid.cells)
-  const checked: Array<Checked> = [], findings: Array<Finding> = []
+  const { lost } = evidence, checked: Array<Checked> = [], findings: Array<Finding> = []
   for (const [check, run] of checks) {
     const outcome = await run(evidence, options)
     if ("inapplicable" in outcome) {
-      checked.push({ check, state: "not applicable", about: outcome.inapplicable })
+      checked.push({ check, state: "not applicable", about: outcome.inapplicable === noSplit && lost.size > 0 ? "the samples or the split are lost from the cache" : outcome.inapplicable })
       continue
     }
     const own = findingsOf(check, outcome.found, collapse)
     checked.push({ check, state: gravest.find((level) => own.some((finding) => finding.level === level)) ?? "passed", about: outcome.looked })
     findings.push(...own)
   }
-  return { checks: checked, findings: findings.toSorted((a, b) => gravest.indexOf(a.level) - gravest.indexOf(b.level)) }
+  return { checks: checked, findings: findings.toSorted((a, b) => gravest.indexOf(a.level) - gravest.indexOf(b.level)), lost: Array.from(lost, ({ address, stage }) => ({ stage, node: address })) }
 }
 
 /** The audit in one line: `audit: 9 passed, 1 failed: places apart (outcrop audit shows it)`. */
@@ -94,8 +96,9 @@ const nameOf = ({ grid: { cells, nodes, stages }, keys, outputs }: Finished, rep
   return hash("sha256", JSON.stringify([version, keys, measured, report, stages, cells.columns.map(({ labels, name, replicate }) => [name, labels, replicate]), [...cells.codes.subarray(0, cells.count * cells.columns.length)]]), "hex")
 }
 
-/** Keeps the checklist line of an audit, for the tables of the same results. */
+/** Keeps the checklist line of an audit, for the tables of the same results; not of one that could not look at all of them. */
 export const keepChecklist = ({ store }: Cache, finished: Finished, report: Pipeline["report"], made: Audit): void => {
+  if (made.lost.length > 0) return
   try {
     store.putDocument("audits", nameOf(finished, report), auditLine(made))
   } catch {

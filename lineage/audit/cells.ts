@@ -17,9 +17,9 @@ export const boxesOf = ({ codes, columns, count }: Cells): Boxes => (cells) => {
   }
   const single = [...cells].toSorted((a, b) => a - b).map((cell) => Array.from(codes.subarray(cell * width, (cell + 1) * width), (code) => [code]))
   // all values of an axis, and the want of one, are no choice
-  const chosen = joined(single).map((box) => box.map((own, axis) => {
+  const chosen = (boxes: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>) => boxes.map((box) => box.map((own, axis) => {
     const there = own.filter((code) => code >= 0)
     return there.length === columns[axis]!.labels.length ? [] : there
   }))
-  return joined(chosen).map((box) => columns.flatMap(({ labels, name }, axis) => box[axis]!.length === 0 ? [] : [`${name}=${box[axis]!.map((code) => labels[code]).join(",")}`]).join(" "))
+  return chosen(joined(chosen(joined(single)))).map((box) => columns.flatMap(({ labels, name }, axis) => box[axis]!.length === 0 ? [] : [`${name}=${box[axis]!.map((code) => labels[code]).join(",")}`]).join(" "))
 }

@@ -45,16 +45,21 @@ export const imagesApart = ({ partitions }: Evidence): Outcome => {
 interface Overlap {
   readonly row: number
   readonly twin: number
-  /** Share of the test window. */
+  /** Share of the test window; NaN where the test sample is the whole scene, whose size is not known here. */
   readonly share: number
 }
 
-/** For each row of `asked` the training window of the same scene that covers most of it, where one does. Windows that are equal are the same picture, told elsewhere. */
+/**
+ * For each row of `asked` the training window of the same scene that covers most of it, where one does; a sample without a window is all of its
+ * scene. Windows that are equal are the same picture, told elsewhere.
+ */
 const overlaps = ({ assets, window }: Samples, asked: ReadonlyArray<number>, train: ReadonlyArray<number>): ReadonlyArray<Overlap> => {
-  const sceneOf = (row: number) => Number.isNaN(vectorAt(window, row)[0]) ? undefined : assets[row]![0]?.digest
-  const scenes = new Map<string, { side: number; readonly rows: Array<number> }>()
+  const isWhole = (row: number) => Number.isNaN(vectorAt(window, row)[0]), fileOf = (row: number) => assets[row]![0]?.digest
+  const sceneOf = (row: number) => isWhole(row) ? undefined : fileOf(row)
+  const scenes = new Map<string, { side: number; readonly rows: Array<number> }>(), whole = new Map<string | undefined, number>()
   for (const row of train) {
     const name = sceneOf(row)
+    if (isWhole(row)) whole.set(fileOf(row), row)
     if (name === undefined) continue
     const scene = scenes.get(name) ?? { side: 1, rows: [] }
     scenes.set(name, scene)
@@ -68,13 +73,16 @@ const overlaps = ({ assets, window }: Samples, asked: ReadonlyArray<number>, tra
   const squares = new Map([...scenes].map(([name, { rows, side }]) =>
     [name, Map.groupBy(rows, (row) => `${Math.floor(vectorAt(window, row)[0]! / side)} ${Math.floor(vectorAt(window, row)[1]! / side)}`)]))
   return asked.flatMap((row) => {
-    const name = sceneOf(row), scene = scenes.get(name ?? "")
-    if (name === undefined || scene === undefined) return []
+    const file = fileOf(row), all = whole.get(file), scene = scenes.get(file ?? "")
+    if (file === undefined || (all === undefined && scene === undefined)) return []
+    if (isWhole(row)) return all !== undefined || scene === undefined ? [] : [{ row, twin: scene.rows[0]!, share: Number.NaN }]
+    if (all !== undefined) return [{ row, twin: all, share: 1 }]
+    if (scene === undefined) return []
     const [x, y, width, height] = vectorAt(window, row) as unknown as readonly [number, number, number, number]
     let best: Overlap | undefined
     for (const across of [-1, 0, 1]) {
       for (const down of [-1, 0, 1]) {
-        for (const twin of squares.get(name)!.get(`${Math.floor(x / scene.side) + across} ${Math.floor(y / scene.side) + down}`) ?? []) {
+        for (const twin of squares.get(file)!.get(`${Math.floor(x / scene.side) + across} ${Math.floor(y / scene.side) + down}`) ?? []) {
           const [left, top, w, h] = vectorAt(window, twin) as unknown as readonly [number, number, number, number]
           const wide = Math.min(x + width, left + w) - Math.max(x, left), high = Math.min(y + height, top + h) - Math.max(y, top)
           if (wide <= 0 || high <= 0 || windowText(window, row) === windowText(window, twin)) continue
@@ -107,12 +115,14 @@ const sameScene = (partition: Partition): ReadonlyArray<Found> => {
 export const windowsApart = ({ partitions }: Pick<Evidence, "partitions">): Outcome => {
   if (partitions.length === 0) return { inapplicable: noSplit }
   const scenic = partitions.filter(({ samples: { assets, rows, window } }) => {
-    const scenes = new Set<string>()
+    // whether there is a window among the samples of each scene so far
+    const scenes = new Map<string, boolean>()
     for (let row = 0; row < rows; row++) {
-      const scene = assets[row]![0]?.digest
-      if (scene === undefined || Number.isNaN(vectorAt(window, row)[0])) continue
-      if (scenes.has(scene)) return true
-      scenes.add(scene)
+      const scene = assets[row]![0]?.digest, part = !Number.isNaN(vectorAt(window, row)[0])
+      if (scene === undefined) continue
+      const known = scenes.get(scene)
+      if (known !== undefined && (known || part)) return true
+      scenes.set(scene, part)
     }
     return false
   })
@@ -122,13 +132,14 @@ export const windowsApart = ({ partitions }: Pick<Evidence, "partitions">): Outc
       const { cells, rows, samples } = partition
       const both = overlaps(samples, rows[side], rows.train)
       if (both.length === 0) return side === "test" ? sameScene(partition) : []
-      const percent = (share: number) => `${Math.max(1, Math.round(share * 100))}%`
+      const percent = (share: number) => `${Math.max(1, Math.round(share * 100))}%`, shares = both.flatMap(({ share }) => Number.isNaN(share) ? [] : [share])
       return [{
         level: gravity(side),
         kind: side,
-        what: `${both.length} of ${rows[side].length} ${side} samples share pixels with a training sample: windows of one scene overlap, by up to ${percent(Math.max(...both.map(({ share }) => share)))}`,
+        what: `${both.length} of ${rows[side].length} ${side} samples share pixels with a training sample: windows of one scene overlap${shares.length === 0 ? "" : `, by up to ${percent(Math.max(...shares))}`}`,
         count: both.length,
-        examples: both.toSorted((a, b) => b.share - a.share).map(({ row, share, twin }) => `${samples.sample_id[row]}: ${percent(share)} of it in ${samples.sample_id[twin]}`),
+        examples: both.toSorted((a, b) => (b.share || 0) - (a.share || 0)).map(({ row, share, twin }) =>
+          Number.isNaN(share) ? `${samples.sample_id[twin]} is a window of ${samples.sample_id[row]}` : `${samples.sample_id[row]}: ${percent(share)} of it in ${samples.sample_id[twin]}`),
         cells
       }]
     }))

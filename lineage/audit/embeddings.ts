@@ -91,7 +91,7 @@ const baseline = "embed/statistics"
  * samples, split, seed and everything after it).
  */
 export const encodersEarn = ({ cellsOf, finished: { grid }, lineage, measured, report, table }: Evidence): Outcome => {
-  const encoders = new Map<Node, string>(), signatures = new Map<Node, string>()
+  const encoders = new Map<Node, Node>(), signatures = new Map<Node, string>()
   const isEncoder = ({ implementation: { stage } }: Node) => stage.kind === "embed"
   /** What a node is made of, with its encoder left out. */
   const signature = (node: Node): string => {
@@ -106,10 +106,11 @@ export const encodersEarn = ({ cellsOf, finished: { grid }, lineage, measured, r
   const numbers = new Map<string, number>()
   for (const node of measured) {
     const [encoder, ...others] = lineage(node).filter(isEncoder)
-    if (encoder !== undefined && others.length === 0) encoders.set(node, encoder.implementation.uses)
+    if (encoder !== undefined && others.length === 0) encoders.set(node, encoder)
   }
-  if (!new Set(encoders.values()).has(baseline)) return { inapplicable: `no cell has the encoder ${baseline}` }
-  if (new Set(encoders.values()).size < 2) return { inapplicable: `no encoder stands beside ${baseline}` }
+  const kinds = new Set(Array.from(encoders.values(), ({ implementation: { uses } }) => uses))
+  if (!kinds.has(baseline)) return { inapplicable: `no cell has the encoder ${baseline}` }
+  if (kinds.size < 2) return { inapplicable: `no encoder stands beside ${baseline}` }
 
   const valuesOf = (node: Node): ReadonlyMap<string, number> => {
     const metrics = table({ node: node.index, output: gives(node, "metrics")! })
@@ -119,25 +120,30 @@ export const encodersEarn = ({ cellsOf, finished: { grid }, lineage, measured, r
     const asked = report.metrics ?? [...Map.groupBy(all, ([name]) => name.split(".")[0]).values()].map((own) => own[0]![0])
     return new Map(all.filter(([name, figure]) => asked.includes(name) && !Number.isNaN(figure)))
   }
-  const plain = new Map([...encoders].flatMap(([node, uses]) => uses === baseline ? [[signature(node), valuesOf(node)] as const] : []))
+  const plain = new Map([...encoders].flatMap(([node, { implementation: { uses } }]) => uses === baseline ? [[signature(node), valuesOf(node)] as const] : []))
   const replicate = new Set(grid.cells.columns.flatMap(({ name, replicate: over }) => over ? [name] : []))
-  const pairs = [...encoders].flatMap(([node, uses]) => {
+  const pairs = [...encoders].flatMap(([node, { implementation: { uses }, parameters }]) => {
     const beside = uses === baseline ? undefined : plain.get(signature(node))
     if (beside === undefined) return []
     const cells = cellsOf(node), axes = Object.entries(assignment(grid.cells, cells[0]!)).flatMap(([name, value]) => replicate.has(name) ? [] : [`${name}=${value}`]).join(" ")
-    return [...valuesOf(node)].flatMap(([metric, value]) => beside.has(metric) ? [{ metric, value, beside: beside.get(metric)!, uses, axes, cells }] : [])
+    return [...valuesOf(node)].flatMap(([metric, value]) => beside.has(metric) ? [{ metric, value, beside: beside.get(metric)!, uses, encoder: `${uses} ${JSON.stringify(parameters)}`, axes, cells }] : [])
   })
   if (pairs.length === 0) return { inapplicable: `no figure of ${baseline} has one of another encoder that differs in nothing else` }
-  const found = [...Map.groupBy(pairs, ({ axes, metric, uses }) => `${uses} ${metric} ${axes}`)].flatMap(([kind, own]): ReadonlyArray<Found> => {
-    const mean = (of: (pair: (typeof own)[number]) => number) => own.reduce((sum, pair) => sum + of(pair), 0) / own.length
-    const value = mean((pair) => pair.value), beside = mean((pair) => pair.beside), { axes, metric, uses } = own[0]!
-    if (!better(metric, beside, value)) return []
+  const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const compared = [...Map.groupBy(pairs, ({ axes, encoder, metric }) => `${encoder} ${metric} ${axes}`).values()].map((own) => {
+    const value = mean(own.map((pair) => pair.value)), beside = mean(own.map((pair) => pair.beside)), { axes, encoder, metric, uses } = own[0]!
+    return { axes, encoder, metric, uses, loses: better(metric, beside, value), says: `${metric}: ${value.toFixed(3)} against ${beside.toFixed(3)}${own.length > 1 ? `, means of ${own.length}` : ""}`, cells: own.flatMap(({ cells }) => cells) }
+  })
+  // an encoder is told of once, however many methods and metrics are built on it
+  const found = [...Map.groupBy(compared, ({ encoder }) => encoder)].flatMap(([kind, all]): ReadonlyArray<Found> => {
+    const own = all.filter(({ loses }) => loses), [first] = own
+    if (first === undefined) return []
     return [{
       level: "warning",
       kind,
-      what: `${uses} loses to ${baseline} in ${metric}: ${value.toFixed(3)} against ${beside.toFixed(3)}${own.length > 1 ? `, means of ${own.length}` : ""}; the colours alone say more`,
+      what: `${first.uses} loses to ${baseline} in ${all.length === 1 ? first.says : `${own.length} of ${all.length} figures that differ in nothing else`}; the colours alone say more`,
       count: own.length,
-      examples: axes === "" ? [] : [axes],
+      examples: own.map(({ axes, says }) => all.length === 1 ? axes : `${says}${axes === "" ? "" : ` (${axes})`}`).filter((text) => text !== ""),
       cells: own.flatMap(({ cells }) => cells)
     }]
   })

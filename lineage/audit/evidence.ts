@@ -44,6 +44,8 @@ export interface Evidence {
   readonly cellsOf: (node: Node) => ReadonlyArray<number>
   readonly outputOf: (binding: Pick<Binding, "node" | "output">) => Output | undefined
   readonly table: (binding: Pick<Binding, "node" | "output">) => Table | undefined
+  /** Nodes whose tables were asked for and are lost from the cache: what was to be looked at there was not. */
+  readonly lost: ReadonlySet<Node>
   /** The distinct ids of a table, ascending; undefined: it is not one of samples, or lost. */
   readonly idsOf: (binding: Pick<Binding, "node" | "output">) => ReadonlyArray<string> | undefined
   readonly actionOf: (node: Node) => Action | undefined
@@ -64,7 +66,12 @@ export const evidenceOf = (cache: Cache, finished: Finished, report: Pipeline["r
   const { grid, keys, outputs } = finished
   const { nodes } = grid
   const outputOf: Evidence["outputOf"] = ({ node, output }) => outputs[node]?.outputs[output]
-  const table: Evidence["table"] = ({ node, output }) => outputs[node] === undefined ? undefined : tableOf(finished, nodes[node]!, output)
+  const lost = new Set<Node>()
+  const table: Evidence["table"] = ({ node, output }) => {
+    const read = outputs[node] === undefined ? undefined : tableOf(finished, nodes[node]!, output)
+    if (outputs[node] !== undefined && read === undefined) lost.add(nodes[node]!)
+    return read
+  }
 
   const ids = new Map<string, ReadonlyArray<string> | undefined>()
   const idsOf: Evidence["idsOf"] = (binding) => {
@@ -136,6 +143,7 @@ export const evidenceOf = (cache: Cache, finished: Finished, report: Pipeline["r
     cellsOf,
     outputOf,
     table,
+    lost,
     idsOf,
     actionOf: memo(({ index }: Node) => keys[index] === undefined ? undefined : cache.index.action(keys[index]))
   }

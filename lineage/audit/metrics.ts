@@ -36,8 +36,10 @@ export const classesTrained = (evidence: Evidence): Outcome => {
     const ids = text(predictions, "sample_id"), roles = text(predictions, "split"), task = text(predictions, "task"), truth = numbers(predictions, "truth")
     return Object.entries(predictions.metadata).flatMap(([name, listed]): ReadonlyArray<Found> => {
       const names = JSON.parse(listed) as ReadonlyArray<string>, trained = new Set<number>(), strange = new Map<number, Array<string>>()
-      tasks.add(name)
       const rows = Array.from(task.keys()).filter((row) => task[row] === name)
+      // a probe that predicts test samples alone says nothing of what it was trained on
+      if (!rows.some((row) => roles[row] === "train")) return []
+      tasks.add(name)
       for (const row of rows) if (roles[row] === "train") for (const c of classesIn(truth[row]!, names)) trained.add(c)
       for (const row of rows) {
         if (roles[row] !== "test") continue
@@ -55,7 +57,7 @@ export const classesTrained = (evidence: Evidence): Outcome => {
       }]
     })
   })
-  return tasks.size === 0 ? { inapplicable: "no predictions of classes" } : { looked: `${tasks.size === 1 ? "the task" : "the tasks"} ${[...tasks].join(", ")}`, found }
+  return tasks.size === 0 ? { inapplicable: "no predictions of classes for training samples as well" } : { looked: `${tasks.size === 1 ? "the task" : "the tasks"} ${[...tasks].join(", ")}`, found }
 }
 
 interface Figure {
@@ -167,7 +169,7 @@ export const digitsMeant = (evidence: Evidence): Outcome => {
     return {
       level: "note",
       kind,
-      what: `the figures of "${stage}" for ${task} are of as few as ${n} samples: one of them is ${n === 0 ? "all there is" : (1 / n).toFixed(n < 10 ? 1 : 2)} of accuracy, and three digits are shown`,
+      what: `the figures of "${stage}" for ${task} are of as few as ${n} samples: one of them is ${n === 0 ? "all there is" : (1 / n).toFixed(n < 10 ? 1 : 2)} of an accuracy, and three digits are shown`,
       count: n,
       examples: [...new Set(own.map((figure) => figure.n))].toSorted((a, b) => a - b).map((few) => `${few} samples in ${own.find((figure) => figure.n === few)!.node.address}`),
       cells: own.flatMap(({ node }) => evidence.cellsOf(node))

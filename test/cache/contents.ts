@@ -5,11 +5,13 @@ import { join } from "node:path"
 import type { Action, Output } from "../../cache/action.ts"
 import { type Cache, openCache } from "../../cache/cache.ts"
 import { digestOf } from "../../cache/canonical.ts"
-import { keepSegment, Places, rowKey } from "../../cache/segments.ts"
+import { gather, keepSegment, Places, rowKey } from "../../cache/segments.ts"
+import { columnDigest } from "../../cache/digest.ts"
 import { digestBytes } from "../../cache/store.ts"
 import { verify, type Verified } from "../../cache/verify.ts"
 import { encode } from "../../schemas/arrow.ts"
 import { Samples } from "../../schemas/samples.ts"
+import { Split } from "../../schemas/split.ts"
 import { make, type Table } from "../../schemas/table.ts"
 
 const home = fs.mkdtempSync(join(tmpdir(), "outcrop-contents-"))
@@ -49,18 +51,21 @@ export const keep = ({ index, store }: Cache, name: string, outputs: Readonly<Re
 }
 
 const outputOf = (table: Table, blob: string, kept: Output["kept"], kinds = table.columns): Output =>
-  ({ table: table.schema.name, rows: table.rows, columns: Object.fromEntries(Array.from(kinds, ([name, { kind }]) => [name, { kind, digest: name }])), metadata: {}, blob, bytes: 1, kept })
+  ({ table: table.schema.name, rows: table.rows, columns: Object.fromEntries(Array.from(kinds, ([name, { column, kind }]) => [name, { kind, digest: columnDigest(kind, column) }])), metadata: {}, blob, bytes: 1, kept })
+
+/** A table with a text in it. */
+const textTable = (text: string) => make(Split, { sample_id: [text], split: ["train"] })
 
 /** A result whose table stands in its document. */
 export const keepSmall = (cache: Cache, name: string, text = name): string => {
-  const bytes = new TextEncoder().encode(text), blob = digestBytes(bytes)
-  return keep(cache, name, { metrics: { table: "metrics", rows: 1, columns: {}, metadata: {}, blob, bytes: bytes.length, kept: "inline" } }, { [blob]: bytes })
+  const table = textTable(text), bytes = encode(table), blob = digestBytes(bytes)
+  return keep(cache, name, { split: outputOf(table, blob, "inline") }, { [blob]: bytes })
 }
 
 /** A result whose table is a blob. */
 export const keepLarge = (cache: Cache, name: string, text = name): string => {
-  const blob = cache.store.putBlob(new TextEncoder().encode(`a table: ${text}`))
-  return keep(cache, name, { predictions: { table: "predictions", rows: 1, columns: {}, metadata: {}, blob, bytes: 10, kept: "blob" } })
+  const table = textTable(`a table: ${text}`)
+  return keep(cache, name, { split: outputOf(table, cache.store.putBlob(encode(table)), "blob") })
 }
 
 /** A collection whose pictures ingest itself made. */
@@ -83,7 +88,9 @@ export const embed = ({ index, store }: Cache, ...rows: ReadonlyArray<string>): 
 export const keepEmbedding = (cache: Cache, name: string, ...rows: ReadonlyArray<string>): string => {
   const places = keysOf(rows).map((key) => cache.index.row(key)!)
   const table = make(Places, { sample_id: rows, view: rows.map(() => "full"), segment: places.map(({ segment }) => segment), position: Int32Array.from(places, ({ position }) => position) })
-  return keep(cache, name, { embeddings: { ...outputOf(table, cache.store.putBlob(encode(table)), "rows"), table: "embeddings" } })
+  const vectors = gather(cache.store, cache.index, places)!
+  const columns: Table["columns"] = new Map([["sample_id", table.columns.get("sample_id")!], ["view", table.columns.get("view")!], ["embedding", { kind: "vectors", column: vectors }]])
+  return keep(cache, name, { embeddings: { ...outputOf(table, cache.store.putBlob(encode(table)), "rows", columns), table: "embeddings" } })
 }
 
 /** Where a row of an embedding lies. */

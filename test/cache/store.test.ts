@@ -120,7 +120,9 @@ describe("a store", () => {
     const root = folder()
     Store.open(root)
     fs.writeFileSync(join(root, "format"), "99\n")
+    fs.rmdirSync(join(root, "tmp"))
     expect(() => Store.open(root)).toThrow(/has format 99, this outcrop reads format 1: use another --cache/)
+    expect(fs.readdirSync(root), "nothing is made in it").not.toContain("tmp")
   })
 
   it("is not taken into the user's git", () => {

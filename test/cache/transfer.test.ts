@@ -47,7 +47,7 @@ describe("taking over", () => {
   })
 
   it("brings back what was lost here", () => {
-    const cache = copied(base), blob = cache.store.blobPath(cache.index.entry(keys.large)!.outputs["predictions"]!.blob)
+    const cache = copied(base), blob = cache.store.blobPath(cache.index.entry(keys.large)!.outputs["split"]!.blob)
     fs.rmSync(blob)
     expect(into(cache, base.store.root)).toMatchObject({ results: 0, known: 4, blobs: 1 })
     expect(problems(cache)).toEqual([])
@@ -59,7 +59,35 @@ describe("taking over", () => {
     const own = keepSmall(cache, "probe/y", "one")
     expect(keepSmall(other, "probe/y", "two")).toBe(own)
     expect(into(cache, other.store.root)).toMatchObject({ results: 0, different: 1 })
-    expect(Buffer.from(cache.index.inline(cache.index.entry(own)!.outputs["metrics"]!.blob)!).toString()).toBe("one")
+    expect(Buffer.from(cache.index.inline(cache.index.entry(own)!.outputs["split"]!.blob)!).toString()).toContain("one")
+    cache.close()
+    other.close()
+  })
+
+  it("its own rows stay where they are, also when the index is made anew; only those that it lacks are taken", () => {
+    const cache = fresh(), other = fresh()
+    embed(cache, "oak")
+    const [oak] = [placeOf(cache, "oak")]
+    embed(other, "fir", "oak")
+    into(cache, other.store.root)
+    expect(placeOf(cache, "oak")).toEqual(oak)
+    expect(placeOf(cache, "fir")).toEqual(placeOf(other, "fir"))
+    cache.close()
+    for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(join(cache.store.root, `index.sqlite${suffix}`), { force: true })
+    fs.utimesSync(documentPath(cache, "segments", oak!.segment), 1, 1)
+    const again = openCache(cache.store.root)
+    expect(placeOf(again, "oak")).toEqual(oak)
+    again.close()
+    other.close()
+  })
+
+  it("rows that were embedded in other pieces are no other outputs", () => {
+    const cache = fresh(), other = fresh()
+    embed(cache, "oak", "elm")
+    embed(other, "elm")
+    embed(other, "oak")
+    for (const each of [cache, other]) keepEmbedding(each, "embed/x", "oak", "elm")
+    expect(into(cache, other.store.root)).toMatchObject({ known: 1, different: 0, findings: [] })
     cache.close()
     other.close()
   })
@@ -99,6 +127,22 @@ describe("what is damaged or not what it claims to be is left out, with the resu
     expect(results).toBe(3)
     expect(cache.index.entry(keys[missing])).toBeUndefined()
     expect(problems(cache)).toEqual([])
+    cache.close()
+  })
+
+  it.each([
+    ["of a kind that there is not", "small", (text: string) => text.replace("\"table\":\"split\"", "\"table\":\"__proto__\"")],
+    ["of another kind", "small", (text: string) => text.replace("\"table\":\"split\"", "\"table\":\"metrics\"")],
+    ["of more rows", "large", (text: string) => text.replace("\"rows\":1", "\"rows\":2")],
+    ["of other content than the digests of its columns say", "large", (text: string) => text.replace(/("digest":")\w{8}/, "$100000000")],
+    ["of other vectors", "embedding", (text: string) => text.replace(/("embedding":\{"kind":"vectors","digest":")\w{8}/, "$100000000")]
+  ] as const)("a table %s", (_, which, edit) => {
+    const cache = fresh(), other = copied(base), text = other.store.document("actions", keys[which])!
+    expect(edit(text)).not.toBe(text)
+    other.store.putDocument("actions", keys[which], edit(text))
+    expect(into(cache, other.store.root)).toMatchObject({ results: 3, findings: [{ problem: expect.stringMatching(/^the table of its output "\w+" does not hold what the record says$/) as string }] })
+    expect(cache.index.entry(keys[which])).toBeUndefined()
+    other.close()
     cache.close()
   })
 

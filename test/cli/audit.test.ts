@@ -2,6 +2,7 @@
 import * as fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { openCache } from "../../cache/cache.ts"
 import { Folder, removeFolders } from "../pipeline.ts"
 
 const folder = new Folder()
@@ -40,7 +41,7 @@ it("of picked cells only", async () => {
 it("--json is one document", async () => {
   const { code, out } = await folder.outcrop("audit", "--json")
   const { checks, findings, ...rest } = JSON.parse(out) as { readonly checks: ReadonlyArray<object>; readonly findings: ReadonlyArray<object> }
-  expect({ code, ...rest }).toEqual({ code: 3, version: 1, failed: 1, missing: 0 })
+  expect({ code, ...rest }).toEqual({ code: 3, version: 1, failed: 1, missing: 0, lost: [] })
   expect(checks).toHaveLength(16)
   expect(findings).toEqual([{
     check: "places apart",
@@ -57,6 +58,20 @@ it("is of what there is where results are missing", async () => {
   expect({ code, err }).toEqual({ code: 0, err: "" })
   expect(await folder.outcrop("audit", "--set", "fault=none,label")).toMatchObject({ code: 0, err: "4 of 10 nodes have no result yet: the audit is of what is there\n" })
 }, 30_000)
+
+it("says where what it would look at is lost from the cache, and leaves tables no line", async () => {
+  const lacking = folder.copy()
+  fs.rmSync(lacking.at(".outcrop/audits"), { recursive: true })
+  const { store } = openCache(lacking.at(".outcrop"))
+  const samples = store.documents("actions").map((key) => JSON.parse(store.document("actions", key)!) as { readonly uses: string; readonly outputs: Readonly<Record<string, { readonly blob: string }>> }).filter(({ uses }) => uses === "ingest/plant")
+  for (const { outputs } of samples) fs.rmSync(store.blobPath(outputs["samples"]!.blob))
+  const { code, err, out } = await lacking.outcrop("audit")
+  expect(out).toMatch(/\nplaces apart +not applicable +the samples or the split are lost from the cache\n/)
+  expect({ code, err }).toEqual({ code: 0, err: "the audit could not look at all: tables of samples fault=none and 1 more are lost from the cache; \"outcrop run pipeline.yaml samples\" makes them again\n" })
+  expect((await lacking.outcrop("table")).out).toContain("audit: not made of these results yet")
+  await lacking.ran("samples")
+  expect((await lacking.outcrop("audit")).code).toBe(3)
+}, 60_000)
 
 it.each([
   [["--metres", "0"], "--metres takes a distance along the ground, more than 0 and at most 20000000, got 0"],

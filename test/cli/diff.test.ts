@@ -191,7 +191,7 @@ describe("diff of two git revisions", () => {
     const folder = base.copy()
     const git = (...words: ReadonlyArray<string>) => execFileSync("git", ["-C", folder.path, "-c", "user.name=a", "-c", "user.email=a@example.org", ...words], { stdio: "pipe" })
     git("init", "-q")
-    git("add", "pipeline.yaml")
+    git("add", "pipeline.yaml", "*.ts")
     git("commit", "-qm", "one")
     await folder.ran()
     folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
@@ -200,11 +200,15 @@ describe("diff of two git revisions", () => {
     const clean = await folder.json<Diff>("diff", "HEAD~1..HEAD")
     expect(parts(clean.first)).toEqual(["train: parameter margin"])
     expect([clean.a.git!.dirty, clean.b.git!.dirty]).toEqual([false, false])
+    // what was run of files as they were committed stands for a revision, even where another run came after it
     folder.edit("pipeline.yaml", "margin: 0.5", "margin: 1")
+    await folder.ran()
+    expect(await folder.json<Diff>("diff", "HEAD~1..HEAD")).toEqual(clean)
+    git("commit", "--allow-empty", "-qm", "nothing")
     await folder.ran()
     const { out } = await folder.outcrop("diff", "HEAD~1", "HEAD")
     expect(out).toMatch(/^A .* at [0-9a-f]{10}\nB .* at [0-9a-f]{10} with uncommitted changes\n/)
-    expect(out).toContain("parameter margin: 0 -> 1\n")
+    expect(out).toContain("parameter margin: 0.5 -> 1\n")
     git("commit", "-qam", "three")
     const { code, err } = await folder.outcrop("diff", "HEAD~1..")
     expect(`${code} ${err}`).toMatch(/^2 no run on record was made at HEAD \([0-9a-f]{10}\); runs on record are:\n/)
@@ -242,7 +246,8 @@ describe("what cannot be compared", () => {
     ["a value that there is not", ["rate=9 fold=0", "rate=1 fold=0"], /^the axis "rate" has no value 9 .*it has 1, 2, 3\n$/],
     ["an axis that there is not", ["rat=1", "rate=1 fold=0"], /^there is no axis "rat" \(did you mean "rate"\?\)/],
     ["neither a run nor a revision", ["nonsense", "last"], /^"nonsense" is neither a run nor a git revision here; runs on record are:\n {2}run \d{8}-/],
-    ["a run before the first", ["last~5", "last"], /^there is no last~5: the oldest run on record is last~0\n$/]
+    ["a run before the first", ["last~5", "last"], /^there is no last~5: the oldest run on record is last~0\n$/],
+    ["a cache that there is not", ["last~1", "last", "--cache", "nowhere"], /^there is no cache at .*nowhere/]
   ])("%s", async (_, words, expected) => {
     const { code, err, out } = await base.outcrop("diff", ...words)
     expect(code).toBe(2)

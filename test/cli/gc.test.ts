@@ -74,6 +74,16 @@ describe("gc", () => {
     expect((await folder.json("plan")).nodes).toMatchObject({ cached: 5, run: 12 })
   })
 
+  it("nor does a line changed and run for one cell: what the others came to last stays", async () => {
+    const folder = study()
+    await folder.ran()
+    folder.edit("train.ts", "rate * (value", "1 * rate * (value")
+    await folder.ran("rate=1", "fold=0")
+    expect((await gc(folder, "--older-than", "0h")).goes.results).toBe(1)
+    folder.edit("train.ts", "1 * rate * (value", "rate * (value")
+    expect(await folder.ran()).toEqual({ train: 1 })
+  })
+
   it("of several pipelines keeps those that are named, and says which are not", async () => {
     const folder = study()
     fs.copyFileSync(folder.at("pipeline.yaml"), folder.at("other.yaml"))
@@ -157,6 +167,19 @@ describe("a gc that removes everything, again and again and killed at any moment
     expect(waited).toBeGreaterThan(1)
     await whole(folder)
   }, 90_000)
+
+  it.runIf(process.platform === "linux")("after some seconds tells which process it waits for", async () => {
+    const folder = base.copy(), elsewhere = new Folder()
+    folder.edit("train.ts", "const mean = weights", "let spin = 0\n    for (let i = 0; i < 1e11; i++) spin = (spin + i) | 0\n    if (spin === 0.5) return { embeddings: { sample_id, view, embedding } }\n    const mean = weights")
+    const { child, said } = folder.start("run", "rate=1", "fold=0", "--events")
+    await new Promise((resolve) => child.stdout!.once("data", resolve))
+    const collecting = elsewhere.start(...everything, folder.at(".outcrop"))
+    await new Promise<void>((resolve) => collecting.child.stderr!.on("data", (text: Buffer) => text.includes("has waited") && resolve()))
+    collecting.child.kill("SIGKILL")
+    child.kill("SIGKILL")
+    await said
+    expect((await collecting.said).err).toMatch(new RegExp(`another outcrop command uses the cache[^]*gc has waited for \\d+ s; the cache is used by "outcrop run rate=1 fold=0 --events" \\(process ${child.pid}\\)\n$`))
+  })
 
   it("and a run beside it, whoever comes first, ends with the right table", async () => {
     const folder = base.copy(), elsewhere = new Folder(), table = (await base.outcrop("table")).out

@@ -37,12 +37,17 @@ describe("status --runs", () => {
     git("init", "-q")
     git("add", "pipeline.yaml", "train.ts")
     git("commit", "-qm", "one")
-    const commit = git("rev-parse", "HEAD")
+    await folder.ran("rate=1")
+    // its other stages are in no commit: nobody could get them from there
+    git("add", "*.ts")
+    git("commit", "-qm", "two")
+    folder.write("notes.txt", "nothing that a result rests on")
     await folder.ran("rate=1")
     folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 2]")
     await folder.ran()
-    expect((await history(folder)).runs.map(({ git }) => git)).toEqual([{ commit, dirty: false }, { commit, dirty: true }])
-    expect((await folder.outcrop("status", "--runs")).out).toMatch(new RegExp(` ${commit.slice(0, 10)}\\+ .*\\n.* ${commit.slice(0, 10)} .*\\n\\+ with uncommitted changes\\n$`))
+    const [first, commit] = [git("rev-parse", "HEAD~1"), git("rev-parse", "HEAD")]
+    expect((await history(folder)).runs.map(({ git }) => git)).toEqual([{ commit: first, dirty: true }, { commit, dirty: false }, { commit, dirty: true }])
+    expect((await folder.outcrop("status", "--runs")).out).toMatch(new RegExp(` ${commit.slice(0, 10)}\\+ .*\\n.* ${commit.slice(0, 10)} .*\\n.* ${first.slice(0, 10)}\\+ .*\\n\\+ with uncommitted changes\\n$`))
   })
 
   it("works where the pipeline is gone, and makes no cache where there is none", async () => {
@@ -89,5 +94,24 @@ describe("status --runs", () => {
     expect([after.runs.length, after.unreadable]).toEqual([1, [first!.id]])
     expect((await folder.outcrop("status", "--runs")).err).toBe(`1 record of a run cannot be read: ${first!.id}; results are not lost by it\n`)
     expect((await folder.outcrop("lineage", "--run", "last")).code).toBe(0)
+  })
+})
+
+describe("table --run", () => {
+  it("is the table that the run came to, after the pipeline changed and after it is gone", async () => {
+    const folder = study(), table = (...words: ReadonlyArray<string>) => folder.json<{ readonly rows: ReadonlyArray<object> }>("table", ...words)
+    await folder.ran()
+    const before = await table()
+    folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 5]")
+    folder.edit("pipeline.yaml", "rate: $rate", "rate: $rate, margin: 1")
+    await folder.ran()
+    const now = await table()
+    expect(now.rows).not.toEqual(before.rows)
+    expect(await table("--run", "last")).toEqual(now)
+    for (const file of ["pipeline.yaml", "train.ts", "probe.ts"]) fs.rmSync(folder.at(file))
+    expect(await table("--run", "last~1")).toEqual(before)
+    expect((await table("--run", "last~1", "rate=2")).rows).toEqual(before.rows.filter((row) => JSON.stringify(row).includes("\"rate\":\"2\"")))
+    expect((await folder.outcrop("table", "--run", "last~1")).out).toMatch(/^run \d{8}-\d{6}-[0-9a-f]{4} of .*\nrate +class\.sum +value\.sum +n/)
+    expect(await folder.outcrop("table", "--run", "20200101")).toMatchObject({ code: 2, err: expect.stringMatching(/^there is no run "20200101"/) as string })
   })
 })

@@ -11,7 +11,7 @@ describe("import", () => {
     const folder = study(), before = base.files(".outcrop").map((file) => `${file} ${fs.statSync(file).mtimeMs}`)
     const { code, err, out } = await folder.outcrop("import", base.path)
     expect([code, err]).toEqual([0, ""])
-    expect(out).toMatch(/^imported 17 results, \d+ blobs, 9 embedded rows, 1 runs of the history, [\d.]+ kB; 0 results were here already\n$/)
+    expect(out).toMatch(/^imported 17 results, \d+ blobs, 9 embedded rows, 1 run of the history, [\d.]+ kB; 0 results were here already\n$/)
     expect(base.files(".outcrop").map((file) => `${file} ${fs.statSync(file).mtimeMs}`)).toEqual(before)
     expect((await folder.outcrop("verify")).out).toContain("all whole")
     expect(await folder.ran()).toEqual({})
@@ -34,7 +34,7 @@ describe("import", () => {
     expect(code).toBe(3)
     expect(out).toContain(`${path}\n  it is damaged\n`)
     expect(out).toContain("imported 16 results")
-    expect(err).toContain("1 of its files were left out")
+    expect(err).toContain("1 of its files was left out")
     expect((await folder.outcrop("verify")).code, "the graph of their run names what did not come").toBe(3)
   })
 

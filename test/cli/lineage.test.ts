@@ -136,6 +136,26 @@ describe("a run on record", () => {
     expect((await folder.outcrop("lineage", ...cell)).out, "told at each step where they differ").toMatch(new RegExp(`made .*, by run ${second}`))
   })
 
+  it("of the last of a cache that several pipelines share is that of the one asked for, also after it moved", async () => {
+    const mine = new Folder(), other = new Folder(), cache = mine.at("shared")
+    for (const [folder, name] of [[mine, "mine"], [other, "other"]] as const) folder.write("pipeline.yaml", `name: ${name}\nstages: { samples: { uses: ingest/synthetic, with: { samples: 4, size: 16 } } }\n`)
+    await mine.ran("--cache", cache)
+    const [first] = (await mine.json<{ readonly runs: ReadonlyArray<{ readonly id: string }> }>("status", "--runs", "--cache", cache)).runs
+    await other.ran("--cache", cache)
+    expect((await lineage(mine, "--run", "last", "--cache", cache)).of.run).toBe(first!.id)
+    expect(await mine.outcrop("diff", "last~1", "last", "--cache", cache)).toMatchObject({ code: 2, err: "there is no last~1: the oldest run on record is last~0\n" })
+    const moved = mine.copy()
+    await moved.ran("--cache", cache)
+    expect((await lineage(moved, "--run", "last~1", "--cache", cache)).of.run).toBe(first!.id)
+  })
+
+  it("that a crash cut short is told as such", async () => {
+    const folder = base.copy(), [id] = await runsOf(folder)
+    fs.truncateSync(folder.at(`.outcrop/runs/${id!.slice(0, 2)}/${id!}.json`), 100)
+    expect(await folder.outcrop("lineage", "--run", id!)).toMatchObject({ code: 2, err: `the record of the run ${id!} cannot be read; its results are not lost by it, "outcrop lineage" of the pipeline shows them\n` })
+    expect(await folder.outcrop("diff", id!, "last")).toMatchObject({ code: 2, err: expect.stringMatching(`^the record of the run ${id!} cannot be read; no run is on record`) as string })
+  })
+
   it("that is not there is told with what is", async () => {
     const { code, err } = await base.outcrop("lineage", "--run", "20200101")
     expect(code).toBe(2)
@@ -169,6 +189,16 @@ describe("one sample", () => {
     expect(fs.existsSync(base.at(`.outcrop/blobs/${story.embeddings[0]!.segment.slice(0, 2)}/${story.embeddings[0]!.segment}`))).toBe(true)
     const predicted = story.predictions.filter(({ address, task }) => address === "probe method=dtl fold=1" && task === "class"), [row] = (await rowOf("probe.predictions", "method=dtl", "fold=1")).filter(({ task }) => task === "class")
     expect(predicted).toMatchObject([{ truth: sample!["label"], split: row!["split"] }])
+  })
+
+  it("of a cache that was copied without its times is not dated by the copy", async () => {
+    const folder = base.copy(), [row] = (await base.json<Story>("lineage", "--sample", "scene-000003")).embeddings
+    const later = new Date(Date.now() + 3_600_000)
+    for (const file of folder.files(".outcrop/blobs")) fs.utimesSync(file, later, later)
+    const { embeddings } = await folder.json<Story & { readonly embeddings: ReadonlyArray<{ readonly notAfter: string | null }> }>("lineage", "--sample", "scene-000003")
+    expect(embeddings).toMatchObject([{ made: null, run: null }])
+    expect(Math.abs(Date.parse(embeddings[0]!.notAfter!) - Date.parse(row!.made!))).toBeLessThan(60_000)
+    expect((await folder.outcrop("lineage", "--sample", "scene-000003")).out).toMatch(/row \d+ +not after \d{4}-\d\d-\d\d /)
   })
 
   it("is asked of picked cells and of what stands behind a stage", async () => {
@@ -236,6 +266,12 @@ describe("upward", () => {
     expect(reached).toMatchObject({ kind: "file", what: "samples.csv", stage: "probe", nodes: { length: 2 } })
     const { nodes } = await lineage(folder, "samples"), [digest] = Object.values((nodes[0]!.result as unknown as { readonly files: Readonly<Record<string, string>> }).files)
     expect(await uses(folder, digest!.slice(0, 10))).toMatchObject([{ kind: "file", nodes: { length: 2 } }])
+  })
+
+  it("a stage is found by a name that could be the beginning of a digest", async () => {
+    const folder = new Folder({ "pipeline.yaml": pipeline.replace("classes: {", "facade: {").replaceAll("annotations: classes", "annotations: facade") })
+    await folder.ran("method=dtl", "fold=0")
+    expect(await uses(folder, "facade")).toMatchObject([{ kind: "code", stage: "probe" }, { kind: "code", stage: "knn" }])
   })
 
   it("what reached nothing is said to", async () => {

@@ -111,6 +111,7 @@ describe("the table", () => {
       expect.stringMatching(/^0\.5 \| 0\.\d+ ± 0\.\d+ \| 8 \| baseline$/),
       expect.stringMatching(/^0\.75 \| 0\.\d+ ± 0\.\d+ \* \| 8$/),
       expect.stringContaining("mean ± sd over turn"),
+      "rows that differ only in skill: whoever takes the best of them takes the best of 3 on test; outcrop audit says how to choose",
       "* better than all others (p < 0.05 after Holm's correction for 2 comparisons)",
       "sign-flip test: replicates are seeds of one split",
       "audit: not made of these results yet (outcrop audit pipeline.yaml)"

@@ -18,6 +18,7 @@ const result = (rest: Partial<Result> = {}): Result => ({
   seconds: 2,
   host: "mill",
   runtime: "v22",
+  earlier: [],
   runs: ["20260703-101100-abcd"],
   ...rest
 })
@@ -60,12 +61,21 @@ describe("a step of the tree", () => {
   })
 
   it("says where an input was made again since: what came out the same makes nothing anew", () => {
-    const tree = (input: string) => treeText(
+    const embeddings = (digest: string) => ({ table: "embeddings", rows: 1, blob: "b".repeat(64), bytes: 1, columns: { embedding: digest }, lost: false })
+    const tree = (input: string, digest = "new") => stripVTControlCharacters(treeText(
       { steps: [{ stage: "embed", uses: "embed/rcf", nodes: [0], up: [] }, { stage: "train", uses: "train/none", nodes: [1], up: [{ port: "embeddings", output: "embeddings", step: 0 }] }], ends: [1] },
-      { steps: [step([told(0, result({ started: input }))]), step([told(1, result({ took: [{ port: "embeddings", node: 0, output: "embeddings", rows: 1, columns: {} }] }))])], full: false, remedy: "", seconds: String, loss: String }
-    )
+      { steps: [step([told(0, result({ started: input, gave: { embeddings: embeddings(digest) } }))]), step([told(1, result({ took: [{ port: "embeddings", node: 0, output: "embeddings", rows: 1, columns: { embedding: "new" } }] }))])], full: false, remedy: "", seconds: String, loss: String }
+    ))
     expect(tree("2026-07-03T10:00:00.000Z")).not.toContain("kept since")
     expect(tree("2026-07-03T11:00:00.000Z").match(/kept since: an input was made again later and came out the same/g)).toHaveLength(1)
+    // a key that gave two results: what is on record now is not what was taken in
+    const other = tree("2026-07-03T11:00:00.000Z", "other")
+    expect(other).not.toContain("kept since")
+    expect(other).toContain("input  embeddings.embedding was new: what is told of it below was made later and came out otherwise")
+  })
+
+  it("tells of a key that gave two results", () => {
+    expect(lines(step([told(0, result({ earlier: ["2026-07-02T09:00:00.000Z"] }))]))).toContain("again  came out otherwise before under the same key (2026-07-02 09:00:00 UTC): the last is told")
   })
 
   it("marks what is lost, and of how many, with what makes it again", () => {
@@ -85,6 +95,6 @@ describe("a step of the tree", () => {
 
 describe("a value", () => {
   it("is written as YAML writes it on one line; a file by its digest", () => {
-    expect(flow({ tasks: { class: 0.5 }, bands: ["B02", 3], model: { file: "a1b2c3d4e5f6a7b8" }, on: true, none: null })).toBe("{ tasks: { class: 0.5 }, bands: [B02, 3], model: file a1b2c3d4e5f6, on: true, none: null }")
+    expect(flow({ tasks: { class: 0.5 }, params: {}, bands: ["B02", 3], model: { file: "a1b2c3d4e5f6a7b8" }, on: true, none: null })).toBe("{ tasks: { class: 0.5 }, params: {}, bands: [B02, 3], model: file a1b2c3d4e5f6, on: true, none: null }")
   })
 })

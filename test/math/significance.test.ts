@@ -125,6 +125,16 @@ describe("the corrected resampled t", () => {
     expect(plain / trials).toBeGreaterThan(0.2)
     expect(corrected / trials).toBeLessThan(0.08)
   })
+  it("says nothing of differences that are all equal, but for rounding: of few samples they are so by chance", () => {
+    for (const equal of [[0.2, 0.2], [0.3 - 0.2, 0.2 - 0.1, 0.8 - 0.7]]) {
+      expect(resampledT(equal, 0.5)).toEqual({ t: Number.NaN, p: Number.NaN, low: Number.NaN, high: Number.NaN })
+      expect(cohensDz(equal)).toBeNaN()
+    }
+    // two folds of 10 test samples, both methods right three times of four: as often as not the folds say the same
+    const random = stream(3, "folds"), right = () => Array.from({ length: 10 }, () => random.uniform() < 0.75).filter(Boolean).length / 10
+    const trials = 2000, below = Array.from({ length: trials }, () => resampledT([right() - right(), right() - right()], 1 / 2).p < 0.05).filter(Boolean).length
+    expect(below / trials).toBeLessThan(0.05)
+  })
   it("says nothing of one difference, and that differences that are all 0 are none", () => {
     expect(resampledT([0.2], 0).p).toBeNaN()
     expect(resampledT([0, 0, 0], 0)).toEqual({ t: 0, p: 1, low: 0, high: 0 })

@@ -28,6 +28,11 @@ describe("rows against a reference", () => {
     const { rows: compared } = against(rows, ["class.accuracy"], { method: "matl" }, compare)
     for (const { adjusted, comparison } of compared.slice(1, 4)) expect([comparison!.p, adjusted]).toEqual([2 / 2 ** 8, 6 * 2 / 2 ** 8])
   })
+  it("are left out where nothing stands against them, and the note says so", () => {
+    const lone = result({ encoder: "resnet", method: "dtl" }, "accuracy", up(0.3), 400), compared = against([...rows, lone], ["class.accuracy"], { method: "matl" }, compare)
+    expect(compared.rows).toHaveLength(8)
+    expect(againstSheet(compared, { method: "matl" }, undefined, []).notes.at(-1)).toBe("left out, as method=matl has nothing to hold against them: 1 figure (encoder=resnet method=dtl)")
+  })
   it("leave out pooled metrics, which have no replicates", () => {
     const pooled = [result({ method: "matl" }, "auc (pooled)", []), result({ method: "dtl" }, "auc (pooled)", [])]
     expect(against(pooled, ["class.auc (pooled)"], { method: "matl" }, compare).rows).toEqual([])

@@ -59,7 +59,7 @@ describe("figures of several splits side by side", () => {
     expect(lines(out)[1]).toBe(header)
     const table = lines((await folder.outcrop("table")).out)
     expect(table[0]).toMatch(heads)
-    expect(table.slice(0, 6)).toEqual([table[0], header, expect.stringMatching(/^─/), expect.stringMatching(/^0\.1( \| \d+\.\d+){6} \| 1$/), expect.stringMatching(/^0\.6( \| \d+\.\d+){6} \| 1$/), expect.stringContaining("one replicate each")])
+    expect(table.slice(0, 7)).toEqual([table[0], header, expect.stringMatching(/^─/), expect.stringMatching(/^0\.1( \| \d+\.\d+){6} \| 1$/), expect.stringMatching(/^0\.6( \| \d+\.\d+){6} \| 1$/), expect.stringMatching(/^rows that differ only in noise: /), expect.stringContaining("one replicate each")])
     const { rows } = await folder.json<Document>("table")
     expect(rows.filter(({ metric, task }) => task === "labels" && metric === "map_micro").map(({ axes }) => axes)).toEqual([
       { split: "random", noise: "0.1" }, { split: "random", noise: "0.6" }, { split: "spatial", noise: "0.1" }, { split: "spatial", noise: "0.6" }
@@ -68,6 +68,9 @@ describe("figures of several splits side by side", () => {
     // West of the test region no sample is like those in it: the place is read worse there.
     expect(km("spatial")).toBeGreaterThan(km("random"))
     expect(lines((await folder.outcrop("table", "labels.map_micro", "--columns", "noise")).out).slice(0, 2)).toEqual(["labels.map_micro", "split | 0.1 | 0.6 | n"])
+    // ordered by the noise that is best, the columns stay in their order
+    const turned = lines((await folder.outcrop("table", "labels.map_micro", "--columns", "noise", "--set", "noise=0.6,0.1", "--sort", "labels.map_micro")).out)
+    expect(turned[1]).toBe("split | 0.6 | 0.1 | n")
 
     const wrong = await folder.outcrop("table", "--columns", "spilt")
     expect(wrong.code).toBe(2)

@@ -3,7 +3,7 @@ import { resampledT } from "../../math/corrected-t.ts"
 import { cohensDz } from "../../math/effect.ts"
 import { signFlip } from "../../math/permutation.ts"
 import { signedRanks } from "../../math/wilcoxon.ts"
-import { marksNote } from "../../report/caption.ts"
+import { marksNote, spreadNote } from "../../report/caption.ts"
 import { comparer, family, leastP, marks } from "../../report/compare.ts"
 import type { Design } from "../../report/design.ts"
 import { result } from "./result.ts"
@@ -78,6 +78,43 @@ describe("what is best", () => {
     const loss = (of: typeof best) => ({ ...of, metric: "log_loss" })
     const [a, b] = [loss(best), loss(next)]
     expect([...marks([[a, b]], seeds).marks]).toEqual([[b, "best"]])
+  })
+  it("is the least of one's own errors and losses, and the note says so", () => {
+    for (const metric of ["rmse", "loss", "triplet_loss", "error_rate", "Brier", "distance_km"]) {
+      const [a, b] = [best, next].map((of) => ({ ...of, metric }))
+      const marked = marks([[a!, b!]], seeds)
+      expect([...marked.marks]).toEqual([[b, "best"]])
+      expect(marksNote(marked)[0]).toBe(`* better than all others (p < 0.05); less is better: class.${metric}`)
+    }
+  })
+  it("is nobody's where the best mean is behind in the replicates that both have: it lacks the hard ones", () => {
+    const all = result({ method: "all" }, "accuracy", [0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.3, 0.31]), lacks = result({ method: "lacks" }, "accuracy", [0.8, 0.82, 0.81, 0.83, 0.85, 0.84], 100)
+    expect(lacks.mean).toBeGreaterThan(all.mean)
+    expect(seeds(lacks, all).p).toBeLessThan(0.05)
+    expect(marks([[all, lacks]], seeds).marks.size).toBe(0)
+    expect(spreadNote([all, lacks], {}).at(-1)).toBe("not every row has every seed: each mean is over those that its row has; --against pairs those that both have")
+    expect(spreadNote([all, { ...all, axes: { method: "twin" } }], {})).toHaveLength(1)
+  })
+  it("is not told of folds that differ by the same amount, whose t-test has no spread to judge by", () => {
+    const flat = comparer(designs({ kind: "one test", shared: 0.5, correlation: 0.5 }))
+    const [a, b] = [result({}, "accuracy", [0.75, 0.5]), result({}, "accuracy", [0.5, 0.25], 100)]
+    expect(flat(a, b)).toMatchObject({ difference: 0.25, p: Number.NaN, effect: Number.NaN })
+    expect(marksNote(marks([[a, b]], flat))).toEqual(["nothing can be concluded on which is best: not tested where differences are all equal: they have no spread to judge by"])
+  })
+  it("takes figures that are equal but for rounding for equal", () => {
+    const values = Array.from({ length: 8 }, (_, i) => 0.1 * i), a = result({}, "accuracy", values), b = result({}, "accuracy", values.map((value) => value * (1 - 1e-16)), 100)
+    expect(seeds(a, b)).toMatchObject({ difference: 0, p: 1 })
+  })
+  it("has its corrected t-tests told together, with their numbers from the least to the greatest", () => {
+    const of = (design: Design) => comparer(designs(design, (node) => String(node % 100)))
+    const a = result({}, "accuracy", [0.5, 0.6, 0.4]), b = result({}, "accuracy", [0.4, 0.55, 0.35], 100)
+    const made = family([
+      ...[19, 186].map((train) => of({ kind: "redrawn", test: 87, train, correlation: 87 / (87 + train) })(a, b)),
+      of({ kind: "one test", shared: 0.81, correlation: 0.81 })(a, b)
+    ])
+    expect(marksNote({ family: made, marks: new Map([[a, "shared"]]) })[1]).toBe(
+      "corrected resampled t-test: 3 splits share rows (19 to 186 train, 87 tested on), or 3 training sets share 81% of their rows and have one test set; n = 3: it leans on normal differences"
+    )
   })
   it("is corrected over all columns of the table: what one column shows, ten may not", () => {
     const pair = (i: number) => [{ ...best, metric: `m${i}` }, { ...next, metric: `m${i}` }]

@@ -5,6 +5,7 @@ import { comparer, type Mark } from "../../report/compare.ts"
 import { type Format, formatted } from "../../report/formats.ts"
 import type { Report } from "../../report/report.ts"
 import type { Result } from "../../report/result.ts"
+import { sheetText } from "../../report/sheet.ts"
 import { result } from "./result.ts"
 
 const matl = result({ method: "matl" }, "accuracy", [0.5, 0.6, 0.7]), odd = result({ method: "a_b | \"c\", 50%" }, "accuracy", [0.6, 0.75, 0.9], 100)
@@ -50,8 +51,22 @@ describe("a report", () => {
       "\\midrule",
       "matl & 0.600 $\\pm$ 0.100$^{=}$ & 0.5 & 3 \\\\"
     ])
-    expect(lines[9]).toBe("a\\_b | 50\\% & \\textbf{0.750 $\\pm$ 0.150}$^{\\ast}$ &  & 3 \\\\")
+    expect(lines[9]).toBe("a\\_b $|$ 50\\% & \\textbf{0.750 $\\pm$ 0.150}$^{\\ast}$ &  & 3 \\\\")
     expect(lines).toContain("\\caption{$\\ast$ best\\_of (p $<$ 0.05).}")
+  })
+  it("keeps every axis, whatever its name: one that is called as a column is has axis_ before it", async () => {
+    const named = { ...report, results: [result({ mean: "geometric", n: "10", p: "0.1", method: "a" }, "accuracy", [0.5, 0.6])] }
+    const [head, row] = (await text(named, "csv")).split("\n")
+    expect(head).toMatch(/^axis_mean,axis_n,p,method,task,metric,measured_on,mean,sd,n,/)
+    expect(row).toMatch(/^geometric,10,0.1,a,class,accuracy,test,0.55,/)
+    const bytes = await formatted(named, "parquet", () => true) as Uint8Array<ArrayBuffer>
+    expect(await parquetReadObjects({ file: bytes.buffer })).toMatchObject([{ axis_mean: "geometric", axis_n: "10", mean: 0.55, n: 2 }])
+  })
+  it("stays a table where names hold line breaks, and a name is no link", async () => {
+    const [sheet] = report.sheets, broken: Report = { ...report, sheets: [{ ...sheet!, rows: [[{ text: "two\n\nlines" }, { text: "" }, { text: "" }, { text: "[a](b)" }]] }] }
+    expect((await text(broken, "md")).split("\n")[2]).toBe("| two lines |  |  | [a\\](b) |")
+    expect((await text(broken, "latex")).split("\n")[8]).toBe("two lines &  &  & {[}a{]}(b) \\\\")
+    expect(sheetText(broken.sheets[0]!)).toContain("two lines")
   })
   it("as CSV has a row a figure that is shown, full precision, empty where there is no number", async () => {
     const lines = (await text(report, "csv")).trim().split("\n")

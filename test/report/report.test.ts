@@ -86,6 +86,19 @@ describe("the comparison side by side", () => {
     ])
   })
 
+  it("has the metrics below each other where they do not fit beside each other, the notes once at the end", () => {
+    const sheet = comparison(layoutOf(rows, ["class.accuracy", "class.log_loss"], "split"), { ...plain, notes: ["what it is"] })
+    const narrow = lines(sheetText(sheet, 60)), head = "method | random | spatial | n"
+    expect(narrow).toEqual([
+      expect.stringMatching(/^class.accuracy ─+$/), head, expect.stringMatching(/^─/), "moco | 0.900 ± 0.010 | 0.600 ± 0.010 | 4", "none | 0.800 ± 0.010 | 0.700 ± 0.010 | 4",
+      "",
+      expect.stringMatching(/^class.log_loss ─+$/), head, expect.stringMatching(/^─/), "moco | 0.300 ± 0.010 | 0.900 ± 0.010 | 4", "none | 0.400 ± 0.010 | 0.800 ± 0.010 | 4",
+      "what it is"
+    ])
+    expect(lines(sheetText(sheet, 10))).toEqual(narrow)
+    expect(lines(sheetText(sheet, 120))).toHaveLength(6)
+  })
+
   it("leaves a field empty where there is no result, and a column out that nobody has", () => {
     const partial = [...rows.slice(0, 4), rows[4]!, result({ split: "random", method: "none" }, "auc", 0.5)]
     expect(lines(show(partial, [], {}, "split")).slice(0, 2)).toEqual([expect.stringMatching(/^class.accuracy ─+ \| class.log_loss ─+ \| class.auc$/), "method | random | spatial | random | spatial | random | n"])

@@ -20,6 +20,7 @@ describe("cells in few words", () => {
     expect(boxes(new Set([0, 2]))).toEqual(["method=base,dtl fold=0"])
     expect(boxes(new Set([4, 5, 6, 7]))).toEqual(["method=matl"])
     expect(boxes(new Set([0, 1, 4, 5, 6, 7]))).toEqual(["method=base,matl"])
+    expect(boxes(new Set([0, 2, 4, 6]))).toEqual(["fold=0"])
     expect(boxes(new Set([0, 3]))).toEqual(["method=base fold=0", "method=dtl fold=1"])
   })
 

@@ -20,11 +20,20 @@ describe("windows of one scene", () => {
     }))
   })
 
+  it("overlap with a sample that is all of the scene", () => {
+    const whole: Row = { role: "train", scene: "a" }, window: Row = { role: "test", scene: "a", window: [3, 3, 5, 5] }
+    expect(windowsApart({ partitions: [partitionOf([whole, window])] })).toMatchObject({ found: [{ level: "failed", count: 1, examples: ["s1: 100% of it in s0"] }] })
+    expect(windowsApart({ partitions: [partitionOf([{ ...window, role: "train" }, { ...whole, role: "test" }])] })).toMatchObject({
+      found: [{ level: "failed", what: "1 of 1 test samples share pixels with a training sample: windows of one scene overlap", examples: ["s0 is a window of s1"] }]
+    })
+  })
+
   it("that touch do not overlap; the share of the test window is told", () => {
     const train: Row = { role: "train", scene: "a", window: [0, 0, 10, 10] }
     expect(windowsApart({ partitions: [partitionOf([train, { ...train, role: "test", lat: 1, window: [10, 0, 10, 10] }])] })).toEqual({ looked: "1 split", found: [] })
     expect(windowsApart({ partitions: [partitionOf([train, { ...train, role: "test", window: [10, 0, 10, 10] }])] })).toMatchObject({ found: [{ level: "warning", kind: "scene", count: 1, examples: ["s1 and s0"] }] })
     expect(windowsApart({ partitions: [partitionOf([train, { ...train, role: "test", window: [5, 0, 10, 10] }])] })).toMatchObject({ found: [{ level: "failed", count: 1, examples: ["s1: 50% of it in s0"] }] })
+    expect(windowsApart({ partitions: [partitionOf([{ role: "train", scene: "a" }, { role: "test", scene: "a" }])] })).toMatchObject({ inapplicable: "no two samples are windows of one scene" })
     expect(windowsApart({ partitions: [partitionOf([{ role: "train" }, { role: "test" }])] })).toEqual({ inapplicable: "no two samples are windows of one scene" })
   })
 })

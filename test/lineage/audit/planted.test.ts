@@ -79,6 +79,20 @@ describe("what is planted is what is found", () => {
     for (const { cells, count } of document.findings) expect({ cells: cells.length, some: count > 0 }).toEqual({ cells: 1, some: true })
   }, 60_000)
 
+  it("predictions of test samples alone are no fault: classes are not held against training samples that nobody predicted", async () => {
+    const folder = await planted(fault("probe", "silent"))
+    const { checks, findings } = await folder.json<Document>("audit")
+    expect(findings).toEqual([])
+    expect(checks).toContainEqual({ check: "classes trained", state: "not applicable", about: "no predictions of classes for training samples as well" })
+  }, 60_000)
+
+  it("an encoder that loses is told of once, with the figures that show it", async () => {
+    const folder = await planted(["axes: {}", "axes: { encoder: [embed/statistics, ./noise.ts], gain: { low: { by: 1 }, high: { by: 2 } } }"], ["uses: embed/statistics", "uses: $encoder"], ["embeddings: embed, split } }", "embeddings: embed, split }, with: { gain: $gain.by } }"])
+    const { findings } = await folder.json<Document>("audit")
+    expect(findings).toMatchObject([{ check: "encoders beat statistics", what: "./noise.ts loses to embed/statistics in 2 of 2 figures that differ in nothing else; the colours alone say more", count: 2, cells: ["encoder=./noise.ts"] }])
+    expect(findings[0]!.examples).toEqual(["low", "high"].map((gain) => expect.stringMatching(`^class.accuracy: 0\\.\\d+ against 0\\.\\d+ \\(encoder=./noise.ts gain=${gain}\\)$`)))
+  }, 60_000)
+
   it("a division by time, as it is, is one", async () => {
     const folder = await planted(byTime, fault("samples", "nowhere"))
     const { checks, findings } = await folder.json<Document>("audit")
