@@ -8,7 +8,7 @@ import { holm } from "../math/holm.ts"
 import { leastOfSigns, signFlip } from "../math/permutation.ts"
 import { signedRanks } from "../math/wilcoxon.ts"
 import { better } from "./better.ts"
-import type { Design, Designs as Splits } from "./design.ts"
+import { correlationOf, type Design, type Designs as Splits } from "./design.ts"
 import { nameOf } from "./layout.ts"
 import type { Result } from "./result.ts"
 
@@ -81,8 +81,6 @@ export const comparer = (designs: Designs): Compare => (a, b) => {
   const { high, low, p } = resampledT(differences, correlation)
   return { n: differences.length, difference: mean(differences), low, high, p: correlation > 0 ? p : signFlip(differences), effect: cohensDz(differences), design }
 }
-
-const correlationOf = (design: Design) => "correlation" in design ? design.correlation : 0
 
 /** The comparisons of a table with their p-values corrected over all of them (Holm). */
 export interface Family {

@@ -18,6 +18,9 @@ export type Design =
   /** No split to be read. */
   | { readonly kind: "unknown" }
 
+/** The correlation of two replicates for the rows that they share; 0 where they share none that matter. */
+export const correlationOf = (design: Design) => "correlation" in design ? design.correlation : 0
+
 /** Rows of all splits are numbered together; of one split, those that train and those tested on. */
 interface Division {
   readonly train: Int32Array

@@ -17,6 +17,7 @@ import { layoutOf, nameOf } from "./layout.ts"
 import { pooled } from "./pooled.ts"
 import { type Result, results } from "./result.ts"
 import { type Sheet, sheetText } from "./sheet.ts"
+import { withSpread } from "./spread.ts"
 
 /** Every result of a pipeline, the pooled ones last. */
 export const allResults = (finished: Finished, report: Pipeline["report"]): Array<Result> => [
@@ -89,10 +90,10 @@ const sorted = (all: ReadonlyArray<Result>, metric: string | undefined, across: 
 export const reportOf = (finished: Finished, all: ReadonlyArray<Result>, report: Pipeline["report"], view: View = plainView): Report => {
   const grouping = view.by.length === 0 ? { results: all, averaged: [] } : groupBy(all.filter(({ each }) => each.length > 0), view.by)
   const across = view.against === undefined && (view.by.length === 0 || view.by.includes(report.columns ?? "")) ? report.columns : undefined
-  const viewed = sorted(view.iqm ? iqmOf(grouping.results) : grouping.results, view.sort, across), known = new Set(viewed.map(nameOf))
+  const designs = new Designs(finished, report.split), compare = comparer(designs)
+  const viewed = sorted(view.iqm ? iqmOf(grouping.results) : grouping.results.map((result) => withSpread(result, designs)), view.sort, across), known = new Set(viewed.map(nameOf))
   const asked = view.metrics.length > 0 ? view.metrics : [...report.metrics ?? [], ...(report.pooled ?? []).map((name) => `${name} (pooled)`)]
   const metrics = asked.length > 0 ? asked.filter((name) => known.has(name)) : [...known], shown = viewed.filter((result) => metrics.includes(nameOf(result)))
-  const designs = new Designs(finished, report.split), compare = comparer(designs)
   const resampled = view.interval ? sampled(finished, report.split, shown) : undefined
   const spread = [...spreadNote(shown, { sampled: resampled, iqm: view.iqm, averaged: grouping.averaged }), ...choicesNote(choicesOf(finished, (node) => designs.of(node)), report.split, shown)]
   const base = { results: viewed, metrics, sampled: resampled }

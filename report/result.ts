@@ -32,7 +32,7 @@ export interface Result {
   readonly each: ReadonlyArray<Replicate>
   /** Samples measured on, over all replicates. */
   readonly samples: number
-  /** 95%: over replicates (Student's t) where there are several, else over samples (bootstrap). */
+  /** 95%: over replicates (Student's t; a report corrects it for rows that they share, see `spread.ts`) where there are several, else over samples (bootstrap). */
   readonly ci: { readonly low: number; readonly high: number; readonly over: "replicates" | "samples" | "blocks" }
   /** Of a group: the axes whose values are its replicates, where those are blocks; and the results that it is of, block by block. */
   readonly blocks?: ReadonlyArray<string>

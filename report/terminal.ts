@@ -7,6 +7,9 @@ export const style = (as: Style, text: string): string => styleText(as, text, { 
 
 /** Characters that text takes in a terminal, its colours aside. */
 export const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
+/** Text as a terminal can be given it in one line: of what data hold, a label or the record of a run elsewhere, only colours are obeyed. */
+const harmless = (text: string) =>
+  text.replaceAll(/\p{Cc}/gu, (control, at: number) => control === "\u001b" && /^\[[\d;]*m/.test(text.slice(at + 1)) ? control : "\ufffd")
 const fill = (text: string, width: number, right: boolean) => {
   const space = " ".repeat(Math.max(0, width - widthOf(text)))
   return right ? space + text : text + space
@@ -27,7 +30,8 @@ const spans = (over: ReadonlyArray<string>) => {
  * Lines of a table. Columns whose header begins with ">" are aligned right. `over`: a head above neighbouring columns that have the same one,
  * "" for none.
  */
-export const textTable = (headers: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>, over: ReadonlyArray<string> = []): string => {
+export const textTable = (headers: ReadonlyArray<string>, given: ReadonlyArray<ReadonlyArray<string>>, over: ReadonlyArray<string> = []): string => {
+  const rows = given.map((cells) => cells.map(harmless))
   const right = headers.map((header) => header.startsWith(">"))
   const names = headers.map((header) => header.replace(/^>/, ""))
   const widths = names.map((name, i) => Math.max(widthOf(name), ...rows.map((row) => widthOf(row[i] ?? ""))))

@@ -1,5 +1,5 @@
 /** Tables as files for people and other programs: CSV to look at, Parquet to compute with and to read back to the bit. */
-import { type Column, type ColumnKind, isVectors } from "./column.ts"
+import { type Column, type ColumnKind, type ColumnTypes, isVectors } from "./column.ts"
 import type { Table } from "./table.ts"
 import { tableSchemas } from "./tables.ts"
 
@@ -50,6 +50,8 @@ export const parquetOf = async ({ columns, metadata, rows }: Table): Promise<Uin
           return { name, data, type: "INT32" as const, nullable: false }
         case "time":
           return { name, data: data.map((value) => value === null ? null : new Date(Number(value))), type: "TIMESTAMP" as const }
+        case "assets":
+          return { name, data: (column as ColumnTypes["assets"]).map((assets) => assets.map((asset) => ({ ...asset, gsd: entry(asset.gsd) }))), type: "JSON" as const, nullable: false }
         default:
           return { name, data, type: "JSON" as const, nullable: false }
       }

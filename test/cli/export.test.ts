@@ -31,7 +31,7 @@ describe("export", () => {
     expect(text(folder, `paper/${train.code}`)).toContain("train/centre.fit")
     expect(text(folder, "paper/tables/probe/rate=2/fold=0/metrics.csv").split("\n")[0]).toBe("task,metric,class,split,value,n,ci_low,ci_high")
     expect(text(folder, "paper/metrics.csv")).toMatch(/^rate,fold,stage,task,metric,class,split,value,n,ci_low,ci_high\n2,0,probe,class,sum,,test,\d+,\d+,,\n/)
-    expect(JSON.parse(text(folder, "paper/run.json"))).toMatchObject({ state: "done", asked: ["run", "--json"] })
+    expect(JSON.parse(text(folder, "paper/run.json"))).toMatchObject({ state: "done", asked: ["run", "--jobs", "1", "--json"] })
     expect(text(folder, "paper/run.json"), "no path of this machine goes out").not.toContain(folder.path)
     for (const part of ["# study: rate=2 fold=0", "| class.sum |", "outcrop replay . --data <folder of the data> --with-code", "1 file", "`samples.csv`", "## Licence"]) expect(text(folder, "paper/README.md")).toContain(part)
   })
@@ -77,7 +77,7 @@ describe("export", () => {
     const folder = base.copy()
     fs.rmSync(folder.at(".outcrop/actions"), { recursive: true })
     const { err } = await exported(folder, "rate=1", "fold=0", "paper", "--run", "last")
-    expect(err).toMatch(/not in it: train rate=1 fold=0: its record is lost from the cache; "outcrop run --json" makes it again/)
+    expect(err).toMatch(/not in it: train rate=1 fold=0: its record is lost from the cache; "outcrop run --jobs 1 --json" makes it again/)
     expect(nodes(folder, "paper").map(({ state }) => state)).toEqual(["lost", "lost", "lost", "lost", "lost", "lost"])
   })
 

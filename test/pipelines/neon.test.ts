@@ -17,7 +17,7 @@ describe.skipIf(!fs.existsSync(`${data}/neon-boxes`))("pipelines/neon.yaml (skip
   it("runs from boxes in XML to probes of class and box, on three images of trees", { timeout: 200_000 }, async () => {
     folder.edit("pipeline.yaml", "seed: [0, 1, 2, 3, 4]", "seed: [0]")
     folder.edit("pipeline.yaml", "epochs: 100", "epochs: 20")
-    const { nodes, rows } = await folder.json<Summary>("run", "--data", data)
+    const { nodes, rows } = await folder.json<Summary>("run", "--jobs", "2", "--data", data)
     expect(nodes).toMatchObject({ total: 26, run: 26, failed: 0 })
     // 31 x 25, 10 x 10 and 10 x 10 tiles
     expect(rows.embedded).toBe(2 * 975)

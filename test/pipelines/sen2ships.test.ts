@@ -16,9 +16,9 @@ describe.skipIf(!fs.existsSync(`${data}/sen2ships`))("pipelines/sen2ships.yaml (
   folder.limit = 200_000
 
   it("gives the AUC and AP that scikit-learn gave on the same tiles: 0.923 and 0.52 for MobileNet, 0.63 and 0.10 for statistics", { timeout: 200_000 }, async () => {
-    const { nodes, rows } = await folder.json<Summary>("run", "--data", data)
-    expect(nodes).toMatchObject({ total: 36, run: 36, failed: 0 })
-    expect(rows.embedded).toBe(3 * 1465)
+    const { nodes, rows } = await folder.json<Summary>("run", "encoder=mobilenet,statistics", "--jobs", "2", "--data", data)
+    expect(nodes).toMatchObject({ total: 27, run: 27, failed: 0 })
+    expect(rows.embedded).toBe(2 * 1465)
     const table = await folder.json<TableDocument>("table", "--data", data)
     const pooled = (encoder: string, metric: string) => table.rows.find((row) => row.axes.encoder === encoder && row.metric === `${metric} (pooled)`)!
     expect(pooled("mobilenet", "auc").mean).toBeCloseTo(0.923, 1.7)
@@ -26,11 +26,5 @@ describe.skipIf(!fs.existsSync(`${data}/sen2ships`))("pipelines/sen2ships.yaml (
     expect(pooled("statistics", "auc").mean).toBeCloseTo(0.63, 2)
     expect(pooled("statistics", "average_precision").mean).toBeCloseTo(0.1, 2)
     expect(pooled("mobilenet", "auc")).toMatchObject({ samples: 1465, ci: { over: "samples" } })
-  })
-
-  it("embeds nothing again where only the probe changes", { timeout: 60_000 }, async () => {
-    folder.edit("pipeline.yaml", "C: [0.001]", "C: [0.01]")
-    const { nodes, rows } = await folder.json<Summary>("run", "--data", data)
-    expect([nodes.run, rows.embedded]).toEqual([24, 0])
   })
 })

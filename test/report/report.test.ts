@@ -123,6 +123,10 @@ describe("the comparison side by side", () => {
 })
 
 describe("a table with heads above its columns", () => {
+  it("shows control characters of data as such: a label moves no cursor and breaks no line", () => {
+    expect(textTable(["label"], [["deer\u001b[2J\u001b]0;title\u0007\nboar"], ["\u001b[2mdim\u001b[22m"]]).split("\n").slice(2)).toEqual(["deer\ufffd[2J\ufffd]0;title\ufffd\ufffdboar", "\u001b[2mdim\u001b[22m"])
+  })
+
   it("has each above the columns that share it, which are widened where it is longer", () => {
     expect(stripVTControlCharacters(textTable([">n", ">a", ">b", ">c"], [["1", "22", "3", "4"]], ["", "one", "one", "something"])).split("\n")).toEqual([
       "   one ─  something",
