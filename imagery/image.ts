@@ -7,7 +7,7 @@ import { Stage } from "outcrop"
 import { type BlockCache, Blocks } from "./blocks.ts"
 import { decode, decoding, formatOf, type Header, rangedFile, type Raster, smallBytes } from "./raster.ts"
 import { type Moments, momentsOf } from "./stretch.ts"
-import { inMemory, openTiff, tiffHeader } from "./tiff.ts"
+import { inMemory, openTiff, tiffHeader, tiffValues } from "./tiff.ts"
 import { reachOf, readWindow, type Size, type Window } from "./window.ts"
 
 type Failure = Stage.StageError | Stage.FileError
@@ -90,12 +90,14 @@ export const openImage = Effect.fn("openImage")(function*({ digest, path }: Stag
   const small = file.size <= smallBytes ? yield* files.read(path, digest) : undefined
   // a file of a few kilobytes may unfold into gigabytes: what is held is decided by its pixels
   if (formatOf(small ?? (yield* file.read(0, 4))) === "tiff") {
-    const [blocks, header] = yield* decoding(path, "does not decode", async () => {
-      const image = await openTiff(small === undefined ? rangedFile(file) : inMemory(small)), header = await tiffHeader(image)
-      return [new Blocks(image, digest, cache), header] as const
+    const [image, header] = yield* decoding(path, "does not decode", async () => {
+      const image = await openTiff(small === undefined ? rangedFile(file) : inMemory(small))
+      return [image, await tiffHeader(image)] as const
     })
+    const blocks = new Blocks(image, digest, cache)
     // a tile as large as the image (a file in one strip) leaves nothing to choose
     if (blocks.width * blocks.height * blocks.layout.bytesPerPixel > wholeBytes && blocks.bytes <= wholeBytes) return byWindow(header, blocks, small?.length ?? 0, path, digest)
+    if (small !== undefined) return wholeImage({ ...header, values: yield* decoding(path, "does not decode", () => tiffValues(image)) }, digest)
   }
   return wholeImage(yield* decode(small ?? (yield* files.read(path, digest)), path), digest)
 })
