@@ -64,7 +64,7 @@ export const against = (results: ReadonlyArray<Result>, metrics: ReadonlyArray<s
 }
 
 const showP = (p: number) => Number.isNaN(p) ? "–" : p < 0.001 ? "<0.001" : p.toFixed(3)
-const signed = (value: number) => `${value > 0 ? "+" : ""}${show(value)}`
+const signed = (value: number, beside: number) => `${value > 0 ? "+" : ""}${show(value, beside)}`
 
 /** The sheet of comparisons with a reference. */
 export const againstSheet = ({ alone, family, rows }: Against, reference: Reference, sampled: Sampled | undefined, spread: ReadonlyArray<string>): Sheet => {
@@ -75,8 +75,8 @@ export const againstSheet = ({ alone, family, rows }: Against, reference: Refere
   const fields = ({ adjusted, comparison, reference: other, result }: Row): ReadonlyArray<Field> => {
     const range = comparison === undefined ? undefined : sampled === undefined ? comparison : sampled.interval(result, other)
     const compared = comparison === undefined ? [{ text: "reference" }, { text: "" }, { text: "" }, { text: "" }, { text: "" }] : [
-      { text: signed(comparison.difference) },
-      { text: range === undefined || Number.isNaN(range.low) ? "–" : showInterval(range) },
+      { text: signed(comparison.difference, result.mean) },
+      { text: range === undefined || Number.isNaN(range.low) ? "–" : showInterval(range, result.mean) },
       { text: showP(comparison.p) },
       { text: showP(adjusted!), mark: adjusted! < level ? "best" as const : undefined },
       { text: show(comparison.effect) }

@@ -9,8 +9,9 @@ import type { Layout } from "./layout.ts"
 import type { Result } from "./result.ts"
 import type { Field, Sheet, SheetColumn } from "./sheet.ts"
 
-export const show = (value: number) => Number.isNaN(value) ? "–" : Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(3)
-export const showInterval = ({ high, low }: Interval) => Number.isNaN(low) ? "[–]" : `[${show(low)}, ${show(high)}]`
+/** A number with the decimals of another that it stands beside. */
+export const show = (value: number, beside = value) => Number.isNaN(value) ? "–" : value.toFixed(Math.abs(beside) >= 100 ? 1 : 3)
+export const showInterval = ({ high, low }: Interval, beside?: number) => Number.isNaN(low) ? "[–]" : `[${show(low, beside)}, ${show(high, beside)}]`
 
 export interface ComparisonOptions {
   readonly marks: ReadonlyMap<Result, Mark>
@@ -25,7 +26,7 @@ export interface ComparisonOptions {
 /** A mean with its sd, or with an interval in its place. */
 export const showResult = (result: Result, interval: ComparisonOptions["interval"]): string => {
   const range = interval?.(result)
-  return `${show(result.mean)}${interval !== undefined ? ` ${range === undefined ? "[–]" : showInterval(range)}` : Number.isNaN(result.sd) ? "" : ` ± ${show(result.sd)}`}`
+  return `${show(result.mean)}${interval !== undefined ? ` ${range === undefined ? "[–]" : showInterval(range, result.mean)}` : Number.isNaN(result.sd) ? "" : ` ± ${show(result.sd, result.mean)}`}`
 }
 
 /** The sheet of a layout. */

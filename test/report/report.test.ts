@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util"
 import { describe, expect, it } from "vitest"
 import { better } from "../../report/better.ts"
 import { comparer } from "../../report/compare.ts"
-import { comparison, type ComparisonOptions } from "../../report/comparison.ts"
+import { comparison, type ComparisonOptions, showResult } from "../../report/comparison.ts"
 import { heatmap } from "../../report/heatmap.ts"
 import { layoutOf } from "../../report/layout.ts"
 import { unknownColumns, unknownMetrics } from "../../report/report.ts"
@@ -123,6 +123,12 @@ describe("the comparison side by side", () => {
 })
 
 describe("a table with heads above its columns", () => {
+  it("shows a deviation with the decimals of its mean", () => {
+    expect(showResult(resultOf({}, "median_km", [6400, 6500, 6600]), undefined)).toBe("6500.0 ± 100.0")
+    expect(showResult(resultOf({}, "median_km", [6470, 6471, 6472]), () => ({ low: 99.5, high: 6500 }))).toBe("6471.0 [99.5, 6500.0]")
+    expect(showResult(resultOf({}, "accuracy", [0.5, 0.6, 0.7]), undefined)).toBe("0.600 ± 0.100")
+  })
+
   it("shows control characters of data as such: a label moves no cursor and breaks no line", () => {
     expect(textTable(["label"], [["deer\u001b[2J\u001b]0;title\u0007\nboar"], ["\u001b[2mdim\u001b[22m"]]).split("\n").slice(2)).toEqual(["deer\ufffd[2J\ufffd]0;title\ufffd\ufffdboar", "\u001b[2mdim\u001b[22m"])
   })
