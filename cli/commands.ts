@@ -1,6 +1,5 @@
 /** The command `outcrop`: its subcommands and flags. Handlers are imported when they are called, so that `--help` starts fast. */
 import { availableParallelism } from "node:os"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -226,8 +225,8 @@ const presenter: CliOutput.Presenter = {
       CliOutput.defaultPresenter.present(event)
 }
 
-outcrop.pipe(
-  Command.run({ version }),
+/** The command with these words; what goes wrong is told on stderr, and fails with a `CommandError` that has the exit code. */
+export const program = (words: ReadonlyArray<string>) => Command.runWith(outcrop, { version })(words).pipe(
   Effect.catchDefect((defect) => Effect.flatMap(Effect.promise(() => import("./session.ts")), ({ damagedIndex }) => Effect.fail(
     damagedIndex(defect) ?? new CommandError({ message: `outcrop met an error that it does not know; please report it.\n${defect instanceof Error ? defect.stack ?? defect.message : String(defect)}`, code: 1 })
   ))),
@@ -239,6 +238,5 @@ outcrop.pipe(
     CliOutput.layerPresenter(presenter),
     CliOutput.layer(CliOutput.defaultFormatter({ globalFlags: "summary" })),
     CliConfig.layer({ builtIns: GlobalFlag.BuiltIns.filter((flag) => flag !== GlobalFlag.Wizard && flag !== GlobalFlag.LogLevel) })
-  )),
-  NodeRuntime.runMain
+  ))
 )

@@ -7,4 +7,5 @@ const { emitWarning } = process
 process.emitWarning = (warning: string | Error, ...rest: ReadonlyArray<unknown>) => {
   if (!String(warning).includes("SQLite")) Reflect.apply(emitWarning, process, [warning, ...rest])
 }
-await import("./commands.ts")
+const [{ runMain }, { program }] = await Promise.all([import("@effect/platform-node/NodeRuntime"), import("./commands.ts")])
+runMain(program(process.argv.slice(2)))

@@ -1,10 +1,16 @@
 import * as fs from "node:fs"
+import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { getCommand } from "../../cli/get.ts"
+import { initCommand } from "../../cli/init.ts"
+import { type RunFlags, runCommand } from "../../cli/run.ts"
+import { planOf } from "../opened.ts"
 import { Folder, removeFolders, study, type Summary } from "../pipeline.ts"
+import { reads } from "../reading.ts"
 
 const base = study()
 let said: Awaited<ReturnType<Folder["outcrop"]>>
-beforeAll(async () => void (said = await base.outcrop("run")))
+beforeAll(async () => void (said = await base.outcrop("run", "--jobs", "1")))
 afterAll(removeFolders)
 
 const sum = ({ nodes: { total: _, ...others } }: Summary) => Object.values(others).reduce((a, b) => a + b, 0)
@@ -30,37 +36,27 @@ describe("a run", () => {
     expect((await base.outcrop("run")).out).toMatch(/17 nodes from 6 cells, nothing to do: all cached/)
   })
 
-  it("with picks runs those cells only; with a stage, up to it", async () => {
-    const folder = study()
-    expect(await folder.ran("rate=1", "fold=0")).toEqual({ samples: 1, split: 1, embed: 1, classes: 1, train: 1, probe: 1 })
-    expect(await folder.ran("rate=*", "train")).toEqual({ split: 1, train: 5 })
-    expect(await folder.ran("rate=1,3", "fold=1")).toEqual({ probe: 2 })
+  it("with picks runs those cells only; with a stage, up to it; keeps its cache where --cache says", async () => {
+    const folder = study(), cache = ["--cache", "elsewhere"]
+    expect(await folder.ran("rate=1", "fold=0", ...cache)).toEqual({ samples: 1, split: 1, embed: 1, classes: 1, train: 1, probe: 1 })
+    expect(await folder.ran("rate=*", "train", ...cache)).toEqual({ split: 1, train: 5 })
+    expect(await folder.ran("rate=1,3", "fold=1", ...cache)).toEqual({ probe: 2 })
+    expect(fs.existsSync(folder.at(".outcrop"))).toBe(false)
+    expect((await reads(folder, "plan", "rate=1", ...cache)).out).toContain("9 nodes from 2 cells, nothing to do: all cached")
   })
 
-  it("--set replaces the values of an axis, for that run", async () => {
+  it("--set replaces the values of an axis, for that run; --force runs a stage although it is cached, and what came out as before stops there", async () => {
     const folder = base.copy()
     expect(await folder.ran("--set", "rate=7,8", "--set", "fold=0")).toEqual({ train: 2, probe: 2 })
-    expect(await folder.ran()).toEqual({})
-  })
-
-  it("--force runs a stage although it is cached; what came out as before stops there", async () => {
-    expect(await base.copy().ran("--force", "train")).toEqual({ train: 6 })
-  })
-
-  it("keeps its cache where --cache says", async () => {
-    const folder = study()
-    await folder.ran("samples", "--cache", "elsewhere")
-    expect(fs.existsSync(folder.at(".outcrop"))).toBe(false)
-    expect((await folder.json("plan", "--cache", "elsewhere")).nodes.cached).toBe(1)
+    expect(await planOf(folder)).toEqual({ cached: 17 })
+    expect(await folder.ran("--force", "train")).toEqual({ train: 6 })
   })
 
   it("prints the same numbers whatever the number of workers and the memory", async () => {
-    const table = (await base.outcrop("table", "rate=2", "--json")).out
-    for (const flags of [["--jobs", "1"], ["--jobs", "3", "--memory", "1kB"]]) {
-      const folder = study()
-      await folder.ran("rate=2", ...flags)
-      expect((await folder.outcrop("table", "rate=2", "--json")).out, flags.join(" ")).toBe(table)
-    }
+    const table = (await reads(base, "table", "rate=2", "--json")).out
+    const folder = study()
+    await folder.ran("rate=2", "--jobs", "3", "--memory", "1kB")
+    expect((await reads(folder, "table", "rate=2", "--json")).out).toBe(table)
   })
 
   it("works in a folder whose name has spaces, umlauts and signs, called from elsewhere", async () => {
@@ -104,8 +100,7 @@ describe("a stage that fails", () => {
     expect(err).toMatch(/failed train rate=2 fold=\d and 1 more\n {2}the rate 2 diverges: lower it\n/)
     expect(err, "an expected failure is told without a stack").not.toMatch(/\n\s+at /)
 
-    const again = await folder.json("run")
-    expect(again.nodes, "a failure is never cached; what was finished is kept").toMatchObject({ run: 0, failed: 2, skipped: 2, cached: 13 })
+    expect(await planOf(folder), "a failure is never cached; what was finished is kept").toMatchObject({ cached: 13, run: 2 })
     folder.edit("train.ts", "if (rate === 2)", "if (rate === 22)")
     expect(await folder.ran(), "mended: all trainings are of new code, their results are as they were before").toEqual({ train: 6 })
   })
@@ -123,29 +118,19 @@ describe("a stage that fails", () => {
     expect((await folder.outcrop("run", "--fail-fast", "--keep-going")).code).toBe(2)
   })
 
-  it("by a defect is told with its place in the code", async () => {
+  it("by a defect is told with its place in the code; by an invalid table with stage, port, column, row and value; by NaN in an embedding with the sample", async () => {
     const folder = base.copy()
     folder.edit("classes.ts", "const names", "samples.rows.toFixed(1000)\n    const names")
-    const { code, err } = await folder.outcrop("run")
+    folder.edit("split.ts", "\"test\" :", "\"tset\" :")
+    folder.edit("data/samples.csv", "s4,deer,5", "s4,deer,none")
+    const { code, err } = await folder.outcrop("run", "--jobs", "1")
     expect(code).toBe(1)
     expect(err).toMatch(/failed classes\n {2}RangeError: toFixed\(\)/)
-  })
-
-  it("by an invalid table is told with stage, port, column, row and value", async () => {
-    const folder = base.copy()
-    folder.edit("split.ts", "\"test\" :", "\"tset\" :")
-    expect((await folder.outcrop("run")).err).toMatch(/ingest\/thirds gave an invalid table on its port "split": column split, row 0: "tset" is none of train, val, test, unused/)
+    expect(err).toMatch(/ingest\/thirds gave an invalid table on its port "split": column split, row 0: "tset" is none of train, val, test, unused/)
+    expect(err).toMatch(/embed\/value gave NaN in the embedding of sample "s4" \(entry 0\): embeddings must be finite/)
     const other = base.copy()
     other.edit("list.ts", "lines.map(([id]) => id!)", "lines.map(() => \"same\")")
-    expect((await other.outcrop("run")).err).toMatch(/port "samples": column sample_id, row 1: "same" stands in more than one row/)
-  })
-
-  it("by NaN in an embedding is told with the sample", async () => {
-    const folder = base.copy()
-    folder.edit("data/samples.csv", "s4,deer,5", "s4,deer,none")
-    const { code, err } = await folder.outcrop("run")
-    expect(code).toBe(1)
-    expect(err).toMatch(/embed\/value gave NaN in the embedding of sample "s4" \(entry 0\): embeddings must be finite/)
+    expect((await other.outcrop("run", "samples", "--jobs", "1")).err).toMatch(/port "samples": column sample_id, row 1: "same" stands in more than one row/)
   })
 
   it("among siblings fails alone", async () => {
@@ -168,30 +153,20 @@ describe("a stage that fails", () => {
 const learn = ({ embeddings: { embedding, rows, sample_id } }) => {`)
     const text = fs.readFileSync(folder.at("train.ts"), "utf8")
     folder.write("train.ts", `${text.slice(0, text.indexOf("  }),\n  apply: Effect.fn(\"train/centre.apply\")"))}}\n`)
-    const { nodes } = await folder.json("run", "--jobs", "1")
-    expect(nodes).toMatchObject({ failed: 2, run: 4, cached: 9, skipped: 2 })
-    expect((await folder.outcrop("run")).err).toContain("one of one diverges")
-    expect((await folder.json("plan", "rate=1")).nodes).toMatchObject({ cached: 9, run: 0 })
+    const { err, out } = await folder.outcrop("run", "--jobs", "1", "--json")
+    expect((JSON.parse(out) as Summary).nodes).toMatchObject({ failed: 2, run: 4, cached: 9, skipped: 2 })
+    expect(err).toContain("one of one diverges")
+    expect(await planOf(folder, "rate=1")).toEqual({ cached: 9 })
   })
 })
 
 describe("wrong input ends with code 2 and one message, without a stack", () => {
   const wrong: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
+    ["--force of a stage that is not there, in a plan", ["plan", "--force", "trian"], /--force: there is no stage "trian"/],
     ["a file that is not there", ["run", "nowhere.yaml"], /there is no file nowhere\.yaml: name a pipeline, or make one with "outcrop init"/],
     ["a command that is not there", ["rnu"], /rnu/],
     ["a flag that is not there", ["run", "--jbos", "2"], /--jbos/],
-    ["a stage that is not there", ["run", "prob"], /there is no stage "prob" \(did you mean "probe"\?\); stages are samples, split, embed, classes, train, probe/],
-    ["an axis that is not there", ["run", "rat=1"], /there is no axis "rat" \(did you mean "rate"\?\)/],
-    ["a value that an axis does not have", ["run", "rate=9"], /the axis "rate" has no value 9.*it has 1, 2, 3/],
-    ["--set of an axis that is not there", ["run", "--set", "rat=1"], /--set rat=1: there is no axis "rat" \(did you mean "rate"\?\)/],
-    ["--set without a value", ["run", "--set", "rate"], /--set takes axis=value, got "rate"/],
-    ["--force of a stage that is not there", ["run", "--force", "trian"], /--force: there is no stage "trian"/],
-    ["--force of a stage that is not there, in a plan", ["plan", "--force", "trian"], /--force: there is no stage "trian"/],
-    ["--memory that is none", ["run", "--memory", "much"], /--memory takes bytes like 2GB, got "much"/],
-    ["--jobs 0", ["run", "--jobs", "0"], /--jobs/],
-    ["a table that is many", ["get", "train.embeddings"], /"train\.embeddings" is 6 tables here; pick one cell with axis=value/],
-    ["an output that is not there", ["get", "train.embedings", "rate=1", "fold=0"], /did you mean "embeddings"\?/],
-    ["an ending that no format has", ["get", "classes", "-o", "x.xls"], /--output ends in \.arrow, \.parquet, \.csv or \.json, got x\.xls/]
+    ["--jobs 0", ["run", "--jobs", "0"], /--jobs/]
   ]
   it.each(wrong)("%s", async (_, words, message) => {
     const { code, err } = await base.outcrop(...words)
@@ -199,12 +174,32 @@ describe("wrong input ends with code 2 and one message, without a stack", () => 
     expect(code).toBe(2)
     expect(err).not.toMatch(/\n\s+at /)
   })
+
+  const plain = { words: [], cache: undefined, data: undefined, set: [], backend: undefined, json: false }
+  const here = (words: ReadonlyArray<string>) => [base.at("pipeline.yaml"), ...words]
+  const run = ({ words = [], ...flags }: Partial<RunFlags>) => runCommand({ ...plain, words: here(words), jobs: 1, memory: "1GB", force: [], failFast: false, rehash: false, events: false, ...flags })
+  const get = (words: ReadonlyArray<string>, output?: string) => getCommand({ ...plain, words: here(words), output })
+  it.each<readonly [string, Effect.Effect<unknown, unknown>, RegExp]>([
+    ["a stage that is not there", run({ words: ["prob"] }), /there is no stage "prob" \(did you mean "probe"\?\); stages are samples, split, embed, classes, train, probe/],
+    ["an axis that is not there", run({ words: ["rat=1"] }), /there is no axis "rat" \(did you mean "rate"\?\)/],
+    ["a value that an axis does not have", run({ words: ["rate=9"] }), /the axis "rate" has no value 9.*it has 1, 2, 3/],
+    ["--set of an axis that is not there", run({ set: ["rat=1"] }), /--set rat=1: there is no axis "rat" \(did you mean "rate"\?\)/],
+    ["--set without a value", run({ set: ["rate"] }), /--set takes axis=value, got "rate"/],
+    ["--force of a stage that is not there", run({ force: ["trian"] }), /--force: there is no stage "trian"/],
+    ["--memory that is none", run({ memory: "much" }), /--memory takes bytes like 2GB, got "much"/],
+    ["a table that is many", get(["train.embeddings"]), /"train\.embeddings" is 6 tables here; pick one cell with axis=value/],
+    ["an output that is not there", get(["train.embedings", "rate=1", "fold=0"]), /did you mean "embeddings"\?/],
+    ["an ending that no format has", get(["classes"], "x.xls"), /--output ends in \.arrow, \.parquet, \.csv or \.json, got x\.xls/]
+  ])("%s", async (_, command, message) => {
+    expect(await Effect.runPromise(Effect.flip(command))).toMatchObject({ code: 2, message: expect.stringMatching(message) as string })
+  })
 })
 
 describe("other words", () => {
   it("get writes Arrow, Parquet, CSV and JSON", async () => {
-    const folder = base.copy()
-    for (const ending of ["arrow", "parquet", "csv", "json"]) expect((await folder.outcrop("get", "classes", "-o", `x.${ending}`)).code).toBe(0)
+    const folder = new Folder()
+    for (const ending of ["arrow", "parquet", "json"]) expect((await reads(base, "get", "classes", "--output", folder.at(`x.${ending}`))).code).toBe(0)
+    expect((await base.outcrop("get", "classes", "-o", folder.at("x.csv"))).code).toBe(0)
     expect(fs.readFileSync(folder.at("x.csv"), "utf8").split("\n").slice(0, 3)).toEqual(["sample_id,class", "s0,1", "s1,0"])
     expect(JSON.parse(fs.readFileSync(folder.at("x.json"), "utf8"))).toHaveLength(9)
     expect(fs.readFileSync(folder.at("x.arrow")).subarray(0, 6).toString()).toBe("ARROW1")
@@ -215,7 +210,7 @@ describe("other words", () => {
     expect((await base.outcrop("status")).out).toBe("up to date: 17 nodes from 6 cells\n")
     const folder = base.copy()
     folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 1 }")
-    expect((await folder.outcrop("status")).out).toMatch(/run +train rate=1 fold=0: parameter margin: 0 -> 1\n/)
+    expect((await reads(folder, "status")).out).toMatch(/run +train rate=1 fold=0: parameter margin: 0 -> 1\n/)
   })
 
   it("--backend asks for an engine, of every command; one that no stage has is named", async () => {
@@ -228,9 +223,9 @@ stages:
   train:   { uses: train/triplet, needs: { embeddings: embed, annotations: classes }, with: { tasks: { class: 1 }, out: 4, epochs: 2 } }
 `)
     expect((await folder.outcrop("run", "--backend", "onnx")).code).toBe(0)
-    expect((await folder.outcrop("status", "--backend", "onnx")).out).toBe("up to date: 4 nodes from 1 cells\n")
-    expect((await folder.outcrop("status")).out).toMatch(/run +train: .*onnx.* -> wasm/)
-    const losses = async (...flags: ReadonlyArray<string>) => (await folder.outcrop("get", "train.history", ...flags)).out.trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
+    expect((await reads(folder, "status", "--backend", "onnx")).out).toBe("up to date: 4 nodes from 1 cells\n")
+    expect((await reads(folder, "status")).out).toMatch(/run +train: .*onnx.* -> wasm/)
+    const losses = async (...flags: ReadonlyArray<string>) => (await reads(folder, "get", "train.history", ...flags)).out.trim().split("\n").slice(1).map((line) => Number(line.split(",")[2]))
     await folder.outcrop("run")
     const [onnx, wasm] = [await losses("--backend", "onnx"), await losses()]
     expect(onnx).toHaveLength(2)
@@ -249,8 +244,8 @@ stages:
     expect(fs.readFileSync(folder.at("mine/pipeline.yaml"), "utf8")).toMatch(/^# yaml-language-server: \$schema=\.\/pipeline\.schema\.json$/m)
     expect(fs.readFileSync(folder.at("mine/.gitignore"), "utf8")).toBe(".outcrop/\n")
     expect((await folder.outcrop("schema")).out).toBe(fs.readFileSync(folder.at("mine/pipeline.schema.json"), "utf8"))
-    expect((await folder.outcrop("plan", "mine/pipeline.yaml")).code).toBe(0)
-    expect((await folder.outcrop("init", "mine")).code).toBe(2)
+    expect((await reads(folder, "plan", "mine/pipeline.yaml")).code).toBe(0)
+    expect(await Effect.runPromise(Effect.flip(initCommand(folder.at("mine"))))).toMatchObject({ code: 2 })
   })
 
   it("--help is short and names every command", async () => {

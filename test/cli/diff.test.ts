@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Folder, removeFolders, study } from "../pipeline.ts"
+import { read, reads } from "../reading.ts"
 
 interface Cause {
   readonly kind: string
@@ -47,8 +48,8 @@ afterAll(removeFolders)
 
 /** Runs again after an edit, and compares with the run before. */
 const afterwards = async (folder: Folder, ...words: ReadonlyArray<string>): Promise<Diff> => {
-  await folder.outcrop("run")
-  return await folder.json<Diff>("diff", "last~1", "last", ...words)
+  await folder.outcrop("run", "--jobs", "1")
+  return await read<Diff>(folder, "diff", "last~1", "last", ...words)
 }
 const parts = (findings: ReadonlyArray<Finding>) => findings.map(({ causes, stage }) => `${stage}: ${causes.map(({ kind, part }) => `${kind} ${part}`).join(", ")}`)
 
@@ -84,7 +85,7 @@ describe("diff of two runs finds where they part", () => {
     expect(first[0]!.tables[0]!.diff).toMatchObject({ rows: { a: 9, b: 10, onlyA: 0, onlyB: 1, changed: 0 }, columns: [], examples: { onlyB: ["s9"] } })
   })
 
-  it("code: its changed lines, laid out, without what else moved in the file", async () => {
+  it("code: its changed lines, laid out, without what else moved in the file; said where its text is lost", async () => {
     const folder = base.copy()
     folder.edit("arithmetic.ts", "let total = 0\n", "// a comment\n  let total = 0.5\n")
     const { first } = await afterwards(folder)
@@ -92,9 +93,12 @@ describe("diff of two runs finds where they part", () => {
     expect(first[0]!.code).toMatchObject({ added: 1, removed: 1 })
     const lines = (first[0]!.code as { readonly lines: ReadonlyArray<string> }).lines.map((line) => line.replace(/^(.)\s+/, "$1"))
     expect(lines.filter((line) => /^[-+]/.test(line))).toEqual(["-let total = 0;", "+let total = 0.5;"])
-    const { out } = await folder.outcrop("diff", "last~1", "last")
+    const { out } = await reads(folder, "diff", "last~1", "last")
     expect(out).toMatch(/the first outputs that differ:\nprobe rate=1 fold=0 and 5 more\n {2}code: [0-9a-f]{12} -> [0-9a-f]{12}\n {2}its code: 1 line out, 1 line in\n/)
     expect(out).toMatch(/\n {2}- +let total = 0;\n {2}\+ +let total = 0\.5;\n/)
+    const digest = String(first[0]!.causes[0]!.before)
+    fs.rmSync(folder.at(`.outcrop/blobs/${digest.slice(0, 2)}/${digest}`))
+    expect((await read<Diff>(folder, "diff", "last~1", "last")).first[0]!.code).toBe("the lines cannot be shown: the text of A is not in the cache (lost, or made before texts were kept)")
   })
 
   it("code that changes nothing: said as such, with no stage to blame", async () => {
@@ -104,10 +108,10 @@ describe("diff of two runs finds where they part", () => {
     expect([first, metrics]).toEqual([[], []])
     expect(parts(withoutEffect)).toEqual(["probe: code code.closure"])
     expect(withoutEffect[0]!.nodes).toBe(6)
-    expect((await folder.outcrop("diff", "last~1", "last")).out).toMatch(/what differs without changing an output:\nprobe .*\n {2}code:[^]*every output is the same\n$/)
+    expect((await reads(folder, "diff", "last~1", "last")).out).toMatch(/what differs without changing an output:\nprobe .*\n {2}code:[^]*every output is the same\n$/)
   })
 
-  it("several branches: each first stage, and what differs further down by itself", async () => {
+  it("several branches: each first stage, and what differs further down by itself; of a lost table that it is, with what brings it back, and the rest", async () => {
     const folder = base.copy()
     folder.edit("pipeline.yaml", "uses: ./embed.ts, needs: samples", "uses: ./embed.ts, needs: samples, with: { scale: 2 }")
     folder.edit("classes.ts", "names.indexOf(label))", "names.indexOf(label) + 1)")
@@ -115,6 +119,11 @@ describe("diff of two runs finds where they part", () => {
     const { first, further } = await afterwards(folder)
     expect(parts(first).toSorted()).toEqual(["classes: code code.closure", "embed: parameter scale"])
     expect(parts(further)).toEqual(["train: parameter margin"])
+    for (const file of folder.blobs("tables")) fs.rmSync(file)
+    const { first: told, metrics } = await read<Diff>(folder, "diff", "last~1", "last")
+    expect(parts(told)).toEqual(parts(first))
+    expect(told.find(({ stage }) => stage === "embed")!.tables).toEqual([{ output: "embeddings", lost: "the table of embed is lost from the cache and cannot be compared; this makes it again: outcrop run --jobs 1 --json with the files as they were" }])
+    expect(metrics.length).toBeGreaterThan(0)
   })
 
   it("another implementation explains its parameters", async () => {
@@ -156,19 +165,18 @@ describe("diff of two runs finds where they part", () => {
     const { cells, first } = await afterwards(folder)
     expect(cells).toEqual({ both: 4, onlyA: 2, onlyB: 2 })
     expect(first[0]).toMatchObject({ a: "train rate=2 fold=0", nodes: 4 })
-    expect((await folder.json<Diff>("diff", "last~1", "last", "rate=3", "fold=1")).first[0]).toMatchObject({ a: "train rate=3 fold=1", nodes: 1 })
+    expect((await read<Diff>(folder, "diff", "last~1", "last", "rate=3", "fold=1")).first[0]).toMatchObject({ a: "train rate=3 fold=1", nodes: 1 })
   })
 
   it("nothing", async () => {
-    const folder = base.copy()
-    expect(await afterwards(folder)).toMatchObject({ metrics: [], first: [], further: [], withoutEffect: [] })
-    expect((await folder.outcrop("diff", "last~1", "last")).out).toMatch(/nothing differs\n$/)
+    expect(await read<Diff>(base, "diff", "last", "last")).toMatchObject({ metrics: [], first: [], further: [], withoutEffect: [] })
+    expect((await base.outcrop("diff", "last", "last")).out).toMatch(/nothing differs\n$/)
   })
 })
 
 describe("diff of two cells", () => {
   it("shows all figures beside each other and the stage that tells the cells apart", async () => {
-    const { first, metrics } = await base.json<Diff>("diff", "rate=1 fold=0", "rate=3 fold=0")
+    const { first, metrics } = await read<Diff>(base, "diff", "rate=1 fold=0", "rate=3 fold=0")
     expect(metrics.map(({ change, task }) => [task, change])).toEqual([["class", 0], ["value", expect.any(Number) as number]])
     expect(first).toHaveLength(1)
     expect(first[0]).toMatchObject({ a: "train rate=1 fold=0", b: "train rate=3 fold=0", causes: [{ kind: "parameter", part: "rate", before: 1, after: 3 }] })
@@ -177,11 +185,11 @@ describe("diff of two cells", () => {
   })
 
   it("--stage looks at another stage, with every part of its key", async () => {
-    const { stage } = await base.json<Diff>("diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "probe")
+    const { stage } = await read<Diff>(base, "diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "probe")
     expect(parts(stage)).toEqual(["probe: input embeddings.embedding"])
     expect(stage[0]!.tables).toMatchObject([{ output: "metrics", diff: { rows: { a: 2, b: 2, changed: 1 }, columns: [{ name: "value", changed: 1 }] } }])
-    expect((await base.outcrop("diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "embed")).out).toMatch(/embed is one and the same in A and B\n$/)
-    const { code, err } = await base.outcrop("diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "prob")
+    expect((await reads(base, "diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "embed")).out).toMatch(/embed is one and the same in A and B\n$/)
+    const { code, err } = await reads(base, "diff", "rate=1 fold=0", "rate=3 fold=0", "--stage", "prob")
     expect(`${code} ${err}`).toMatch(/^2 there is no stage "prob" that both have \(did you mean "probe"\?\)/)
   })
 })
@@ -203,38 +211,15 @@ describe("diff of two git revisions", () => {
     // what was run of files as they were committed stands for a revision, even where another run came after it
     folder.edit("pipeline.yaml", "margin: 0.5", "margin: 1")
     await folder.ran()
-    expect(await folder.json<Diff>("diff", "HEAD~1..HEAD")).toEqual(clean)
+    expect(await read<Diff>(folder, "diff", "HEAD~1..HEAD")).toEqual(clean)
     git("commit", "--allow-empty", "-qm", "nothing")
     await folder.ran()
-    const { out } = await folder.outcrop("diff", "HEAD~1", "HEAD")
+    const { out } = await reads(folder, "diff", "HEAD~1", "HEAD")
     expect(out).toMatch(/^A .* at [0-9a-f]{10}\nB .* at [0-9a-f]{10} with uncommitted changes\n/)
     expect(out).toContain("parameter margin: 0.5 -> 1\n")
     git("commit", "-qam", "three")
     const { code, err } = await folder.outcrop("diff", "HEAD~1..")
     expect(`${code} ${err}`).toMatch(/^2 no run on record was made at HEAD \([0-9a-f]{10}\); runs on record are:\n/)
-  })
-})
-
-describe("what is lost", () => {
-  it("a table: said, with what brings it back; the rest is told", async () => {
-    const folder = base.copy()
-    folder.edit("pipeline.yaml", "uses: ./embed.ts, needs: samples", "uses: ./embed.ts, needs: samples, with: { scale: 2 }")
-    await folder.ran()
-    for (const file of folder.blobs("tables")) fs.rmSync(file)
-    const { first, metrics } = await folder.json<Diff>("diff", "last~1", "last")
-    expect(parts(first)).toEqual(["embed: parameter scale"])
-    expect(first[0]!.tables).toEqual([{ output: "embeddings", lost: expect.stringMatching(/^the table of embed is lost from the cache and cannot be compared; this makes it again: outcrop run --json/) as string }])
-    expect(metrics.length).toBeGreaterThan(0)
-  })
-
-  it("the text of code that was run before texts were kept", async () => {
-    const folder = base.copy()
-    folder.edit("arithmetic.ts", "let total = 0\n", "let total = 0.5\n")
-    await folder.ran()
-    const { causes: [cause] } = (await folder.json<Diff>("diff", "last~1", "last")).first[0]!
-    const digest = String(cause!.before)
-    fs.rmSync(folder.at(`.outcrop/blobs/${digest.slice(0, 2)}/${digest}`))
-    expect((await folder.json<Diff>("diff", "last~1", "last")).first[0]!.code).toBe("the lines cannot be shown: the text of A is not in the cache (lost, or made before texts were kept)")
   })
 })
 
@@ -249,7 +234,7 @@ describe("what cannot be compared", () => {
     ["a run before the first", ["last~5", "last"], /^there is no last~5: the oldest run on record is last~0\n$/],
     ["a cache that there is not", ["last~1", "last", "--cache", "nowhere"], /^there is no cache at .*nowhere/]
   ])("%s", async (_, words, expected) => {
-    const { code, err, out } = await base.outcrop("diff", ...words)
+    const { code, err, out } = await reads(base, "diff", ...words)
     expect(code).toBe(2)
     expect(out).toBe("")
     expect(err).toMatch(expected)
@@ -258,7 +243,7 @@ describe("what cannot be compared", () => {
   it("a cell without results: said, with the command that makes them", async () => {
     const folder = base.copy()
     folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 2, 4]")
-    const { code, err } = await folder.outcrop("diff", "rate=1 fold=0", "rate=4 fold=0")
+    const { code, err } = await reads(folder, "diff", "rate=1 fold=0", "rate=4 fold=0")
     expect(`${code} ${err}`).toMatch(/^2 train rate=4 fold=0 has no result yet: run "outcrop run pipeline\.yaml rate=4 fold=0"\n$/)
   })
 
@@ -272,8 +257,8 @@ describe("what cannot be compared", () => {
     child.kill("SIGKILL")
     await said
     const [, id] = fs.readdirSync(folder.at(".outcrop/runs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json")).map((name) => name.slice(-25, -5)).toSorted()
-    const { code, err } = await folder.outcrop("diff", id!, "last")
+    const { code, err } = await reads(folder, "diff", id!, "last")
     expect(`${code} ${err}`).toMatch(/^2 run .* did not come to its end: what it left cannot be compared\n$/)
-    expect((await folder.json<Diff>("diff", "last", "last")).first, "last is the last that did").toEqual([])
+    expect((await read<Diff>(folder, "diff", "last", "last")).first, "last is the last that did").toEqual([])
   })
 })

@@ -1,67 +1,88 @@
 import { hash } from "node:crypto"
 import * as fs from "node:fs"
+import { stripVTControlCharacters } from "node:util"
+import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { CommandError } from "../../cli/error.ts"
+import { replayCommand, type ReplayFlags } from "../../cli/replay.ts"
 import { encode } from "../../schemas/arrow.ts"
 import { Annotations } from "../../schemas/annotations.ts"
 import { make } from "../../schemas/table.ts"
-import { Folder, removeFolders, study } from "../pipeline.ts"
+import { Folder, removeFolders, type Said, study } from "../pipeline.ts"
 
 interface Replayed {
   readonly version: number
   readonly verdict: string
   readonly nodes: ReadonlyArray<{ readonly address: string; readonly recorded: { readonly key: string }; readonly replayed?: { readonly key: string }; readonly outputs: ReadonlyArray<{ readonly output: string; readonly likeness: string; readonly columns: ReadonlyArray<{ readonly column: string; readonly rows: number; readonly most: number | null }> }> }>
 }
+/** `replay` as it would be called in a folder, in the process of the test. */
+const replay = async (folder: Folder, words: ReadonlyArray<string>, flags: Partial<ReplayFlags> = {}): Promise<Said> => {
+  let out = "", err = "", code = 0
+  const cwd = process.cwd(), { error, log } = console, write = process.stderr.write
+  process.chdir(folder.path)
+  Object.assign(console, { log: (text: string) => void (out += `${text}\n`), error: (text: string) => void (err += `${text}\n`) })
+  process.stderr.write = ((text: string) => (err += text) !== "") as typeof write
+  try {
+    await Effect.runPromise(replayCommand({ words, cache: undefined, data: undefined, set: [], backend: undefined, jobs: 1, tolerance: 1e-6, withInstalled: false, withCode: false, json: false, ...flags }))
+  } catch (cause) {
+    if (!(cause instanceof CommandError)) throw cause
+    code = cause.code
+    err += `${cause.message}\n`
+  } finally {
+    process.stderr.write = write
+    Object.assign(console, { error, log })
+    process.chdir(cwd)
+  }
+  return { code, out: stripVTControlCharacters(out), err: stripVTControlCharacters(err) }
+}
+const replayed = async (folder: Folder, ...words: ReadonlyArray<string>) => JSON.parse((await replay(folder, words, { json: true })).out) as Replayed
+
+const cell = ["rate=2", "fold=0"]
 const base = study()
 /** An export of one cell of it, with all tables; `data` beside it. */
 const elsewhere = new Folder()
+/** A training that gives something else in every process. */
+const unsteady = study()
 beforeAll(async () => {
   await base.ran()
-  const { code, err } = await base.outcrop("export", "rate=2", "fold=0", elsewhere.at("paper"), "--with-embeddings")
+  const { code, err } = await base.outcrop("export", ...cell, elsewhere.at("paper"), "--with-embeddings")
   if (code !== 0) throw new Error(err)
   fs.cpSync(base.at("data"), elsewhere.at("data"), { recursive: true })
+  unsteady.edit("train.ts", "rate * (value - mean[i % embedding.width]!)", "rate * (value - mean[i % embedding.width]!) + process.pid * 1e-5")
+  await unsteady.ran(...cell)
 })
 afterAll(removeFolders)
 
-const cell = ["rate=2", "fold=0"]
-/** A training that gives something else in every process. */
-const unsteady = (by: string) => {
-  const folder = study()
-  folder.edit("train.ts", "rate * (value - mean[i % embedding.width]!)", `rate * (value - mean[i % embedding.width]!) + process.pid * ${by}`)
-  return folder
-}
-
 describe("replay of cells", () => {
   it("computes the chain in an empty cache and finds it equal to the bit", async () => {
-    const folder = base.copy(), before = folder.files(".outcrop/actions").length
-    const { code, out } = await folder.outcrop("replay", ...cell)
+    const before = base.files(".outcrop/actions").length
+    const { code, out } = await base.outcrop("replay", ...cell)
     expect(code).toBe(0)
     expect(out).toMatch(/nodes +stage +output +rows +replay +recorded +now/)
     expect(out).toMatch(/1 +train +weights +2 +equal to the bit +\d.* s\n +embeddings +9 +equal to the bit\n/)
     expect(out).toMatch(/\nrecorded {2}20.* UTC on .*, Node v.*\nreplayed {2}20.*\nall 7 outputs of 6 nodes came out equal to the bit\n$/)
-    expect(folder.files(".outcrop/actions").length, "the cache of the pipeline is not written to").toBe(before)
+    expect(base.files(".outcrop/actions").length, "the cache of the pipeline is not written to").toBe(before)
   })
 
   it("narrows to a stage; of a metric it tells the values of both", async () => {
-    const { nodes } = await base.json<Replayed>("replay", ...cell, "embed")
+    const { nodes } = await replayed(base, ...cell, "embed")
     expect(nodes.map(({ address }) => address)).toEqual(["samples", "embed"])
-    expect((await base.outcrop("replay", ...cell, "class.sum")).out).toMatch(/\nclass\.sum \(probe rate=2 fold=0\): (\d+) recorded, \1 now\nall 7 outputs/)
-    expect(await base.outcrop("replay", ...cell, "nothing")).toMatchObject({ code: 2, err: expect.stringContaining("there is no stage and no metric \"nothing\"") })
+    expect((await replay(base, [...cell, "class.sum"])).out).toMatch(/\nclass\.sum \(probe rate=2 fold=0\): (\d+) recorded, \1 now\nall 7 outputs/)
+    expect(await replay(base, [...cell, "nothing"])).toMatchObject({ code: 2, err: expect.stringContaining("there is no stage and no metric \"nothing\"") })
   })
 
   it("takes several cells at once", async () => {
-    const { nodes, verdict } = await base.json<Replayed>("replay", "fold=0")
+    const { nodes, verdict } = await replayed(base, "fold=0")
     expect(verdict).toBe("equal")
     expect(nodes).toHaveLength(10)
   })
 
   it("that come out otherwise: says where and how far, and ends with 3", async () => {
-    const folder = unsteady("1")
-    await folder.ran(...cell)
-    const { code, err, out } = await folder.outcrop("replay", ...cell)
+    const { code, err, out } = await unsteady.outcrop("replay", ...cell)
     expect(code).toBe(3)
-    expect(out).toMatch(/train\.embeddings rate=2 fold=0: embedding: 9 of 9 rows differ, by \d+ at most \(beyond tolerance\)/)
+    expect(out).toMatch(/train\.embeddings rate=2 fold=0: embedding: 9 of 9 rows differ, by [\d.e-]+ at most \(beyond tolerance\)/)
     expect(err).toMatch(/\nnot equal: 2 of 7 outputs came out otherwise than recorded, by more than 0\.000001 of their size\n$/)
-    const { nodes, verdict } = await folder.json<Replayed>("replay", ...cell)
+    const { nodes, verdict } = await replayed(unsteady, ...cell)
     expect(verdict).toBe("differs")
     const first = nodes.find(({ outputs }) => outputs.some(({ likeness }) => likeness !== "equal"))!
     expect(first.address).toBe("train rate=2 fold=0")
@@ -69,9 +90,7 @@ describe("replay of cells", () => {
   })
 
   it("that come out within the tolerance are equal in that sense, and it ends with 0", async () => {
-    const folder = unsteady("1e-5")
-    await folder.ran(...cell)
-    const { code, out } = await folder.outcrop("replay", ...cell, "--tolerance", "0.5")
+    const { code, out } = await replay(unsteady, cell, { tolerance: 0.5 })
     expect(code).toBe(0)
     expect(out).toMatch(/train\.embeddings rate=2 fold=0: embedding: \d of 9 rows differ, by [\d.e-]+ at most\n/)
     expect(out).toMatch(/all 7 outputs of 6 nodes came out equal within the tolerance: 5 to the bit, others within 0\.5 of their size\n$/)
@@ -80,7 +99,7 @@ describe("replay of cells", () => {
   it("asks for a run where there is nothing on record", async () => {
     const folder = base.copy()
     folder.edit("train.ts", "- margin", "- margin - 0.5")
-    expect(await folder.outcrop("replay", ...cell)).toMatchObject({ code: 2, err: expect.stringMatching(/nothing on record of train rate=2 fold=0 and 1 more.*"outcrop run rate=2 fold=0" first; "outcrop why" says/) })
+    expect(await replay(folder, cell)).toMatchObject({ code: 2, err: expect.stringMatching(/nothing on record of train rate=2 fold=0 and 1 more.*"outcrop run rate=2 fold=0" first; "outcrop why" says/) })
   })
 
   it("that fail now: says which and why, and ends with 1", async () => {
@@ -102,7 +121,7 @@ fs.copyFileSync(process.env.OUTCROP_IN_MARKS ?? "table.arrow", process.env.OUTCR
     })
     fs.writeFileSync(folder.at("table.arrow"), encode(make(Annotations, { sample_id: ["scene-000000"] })))
     await folder.ran("once.yaml")
-    const { code, err, out } = await folder.outcrop("replay", "once.yaml")
+    const { code, err, out } = await replay(folder, ["once.yaml"])
     expect(code).toBe(1)
     expect(out).toMatch(/1 +marks .*1 could not be made/)
     expect(out).toMatch(/marks: node once\.mjs ended with code 1[^]*the disk is full/)
@@ -112,11 +131,11 @@ fs.copyFileSync(process.env.OUTCROP_IN_MARKS ?? "table.arrow", process.env.OUTCR
 })
 
 describe("replay of an export", () => {
-  const replay = (folder: Folder, ...words: ReadonlyArray<string>) => folder.outcrop("replay", "paper", "--data", "data", "--with-code", ...words)
+  const allowed = { data: "data", withCode: true }
 
   it("on another machine, in another folder, is equal to the bit, and writes nothing into the export", async () => {
     const before = elsewhere.files("paper").map((file) => [file, fs.statSync(file).mtimeMs])
-    const { code, err, out } = await replay(elsewhere)
+    const { code, err, out } = await elsewhere.outcrop("replay", "paper", "--data", "data", "--with-code")
     expect(code, err).toBe(0)
     expect(out).toContain("all 7 outputs of 6 nodes came out equal to the bit")
     expect(elsewhere.files("paper").map((file) => [file, fs.statSync(file).mtimeMs])).toEqual(before)
@@ -124,33 +143,31 @@ describe("replay of an export", () => {
   })
 
   it("asks for the data, and says which file is another one", async () => {
-    expect(await elsewhere.outcrop("replay", "paper", "--with-code")).toMatchObject({ code: 2, err: expect.stringContaining("name their folder with --data") })
+    expect(await replay(elsewhere, ["paper"], { withCode: true })).toMatchObject({ code: 2, err: expect.stringContaining("name their folder with --data") })
     const folder = elsewhere.copy()
     folder.edit("data/samples.csv", "s3,boar,4", "s3,boar,5")
-    expect(await replay(folder)).toMatchObject({ code: 2, err: expect.stringMatching(/the data below .* are not those of the export: samples\.csv has other bytes/) })
+    expect(await replay(folder, ["paper"], allowed)).toMatchObject({ code: 2, err: expect.stringMatching(/the data below .* are not those of the export: samples\.csv has other bytes/) })
     fs.rmSync(folder.at("data/samples.csv"))
-    expect((await replay(folder)).err).toContain("samples.csv is not there")
+    expect((await replay(folder, ["paper"], allowed)).err).toContain("samples.csv is not there")
   })
 
   it("runs code that an export brings only where that is allowed", async () => {
-    const { code, err } = await elsewhere.outcrop("replay", "paper", "--data", "data")
+    const { code, err } = await replay(elsewhere, ["paper"], { data: "data" })
     expect(code).toBe(2)
     expect(err).toMatch(/this export brings code of its own, which would run with your rights: \.\/list\.ts, .*\nRead it in .*paper\/code.*--with-code/)
   })
 
   it("takes a whole export", async () => {
-    expect(await replay(elsewhere, "rate=2")).toMatchObject({ code: 2, err: expect.stringContaining("an export is replayed as a whole") })
-    expect(await elsewhere.outcrop("replay", "./data")).toMatchObject({ code: 2, err: expect.stringContaining("./data is no export: there is no data/ro-crate-metadata.json") })
-    expect(await elsewhere.outcrop("replay", "data")).toMatchObject({ code: 2, err: expect.stringContaining("data is no export") })
+    expect(await replay(elsewhere, ["paper", "rate=2"], allowed)).toMatchObject({ code: 2, err: expect.stringContaining("an export is replayed as a whole") })
+    expect(await replay(elsewhere, ["./data"])).toMatchObject({ code: 2, err: expect.stringContaining("./data is no export: there is no data/ro-crate-metadata.json") })
+    expect(await replay(elsewhere, ["data"])).toMatchObject({ code: 2, err: expect.stringContaining("data is no export") })
   })
 
   it("measures tables that the export holds, and takes the word of what was made of the others", async () => {
-    const folder = unsteady("1e-5")
-    await folder.ran(...cell)
     const twin = new Folder()
     for (const [name, ...flags] of [["with", "--with-embeddings"], ["without"]]) {
-      expect((await folder.outcrop("export", ...cell, twin.at(name!), ...flags)).code).toBe(0)
-      const { code, out } = await twin.outcrop("replay", name!, "--data", folder.at("data"), "--with-code", "--tolerance", "0.5")
+      expect((await unsteady.outcrop("export", ...cell, twin.at(name!), ...flags)).code).toBe(0)
+      const { code, out } = await replay(twin, [name!], { data: unsteady.at("data"), withCode: true, tolerance: 0.5 })
       expect(code, out).toBe(0)
       expect(out).toMatch(name === "with" ? /train\.embeddings .* rows differ, by/ : /train\.embeddings .*other bits in embedding; how far is unknown/)
     }
@@ -161,7 +178,7 @@ describe("replay of a built-in pipeline's export", () => {
   const tiny = `
 name: tiny
 stages:
-  samples: { uses: ingest/synthetic, with: { samples: 24, size: 16 } }
+  samples: { uses: ingest/synthetic, with: { samples: 4, size: 16 } }
   embed: { uses: embed/statistics, needs: samples }
 `
   const folder = new Folder({ "tiny.yaml": tiny })
@@ -180,18 +197,16 @@ stages:
   }
 
   it("needs no data and brings no code", async () => {
-    expect(await folder.outcrop("replay", "paper")).toMatchObject({ code: 0, out: expect.stringContaining("all 2 outputs of 2 nodes came out equal to the bit") })
-    const { verdict } = await folder.json<Replayed>("replay", "paper")
-    expect(verdict).toBe("equal")
+    expect(await replay(folder, ["paper"])).toMatchObject({ code: 0, out: expect.stringContaining("all 2 outputs of 2 nodes came out equal to the bit") })
   })
 
   it("stops where the installed code is another one, and says which; --with-installed compares nevertheless", async () => {
     const twin = folder.copy()
     forge(twin, "nodes.json", (text) => text.replace(/("stage": "embed\/statistics",\s+"version": 1,\s+"code": \{\s+"contract": 1,\s+"closure": ")[0-9a-f]{64}/, `$1${"ab".repeat(32)}`))
-    const { code, err } = await twin.outcrop("replay", "paper")
+    const { code, err } = await replay(twin, ["paper"])
     expect(code).toBe(2)
     expect(err).toMatch(/the code that is installed is not the code of the export \(outcrop .*\):\n {2}embed\/statistics: closure abababababab -> [0-9a-f]{12}\n/)
-    expect(await twin.outcrop("replay", "paper", "--with-installed")).toMatchObject({ code: 0, err: expect.stringContaining("with installed code that is not that of the export") })
+    expect(await replay(twin, ["paper"], { withInstalled: true })).toMatchObject({ code: 0, err: expect.stringContaining("with installed code that is not that of the export") })
   })
 
   /** What is done to an export whose metadata fit it, and what the refusal says. What metadata show is in test/lineage/crate.test.ts. */
@@ -210,7 +225,7 @@ stages:
   it.each(hostile)("refuses %s", async (_, change, says) => {
     const twin = folder.copy()
     change(twin)
-    const { code, err, out } = await twin.outcrop("replay", "paper")
+    const { code, err, out } = await replay(twin, ["paper"])
     expect(err).toMatch(says)
     expect(err).toMatch(/^refused: /m)
     expect(code).toBe(2)
@@ -221,7 +236,7 @@ stages:
   it("never reads the data root that the YAML of an export names", async () => {
     const twin = folder.copy()
     forge(twin, "pipeline/tiny.yaml", (text) => `data: { root: / }\n${text}`)
-    expect((await twin.outcrop("replay", "paper")).code).toBe(0)
+    expect((await replay(twin, ["paper"])).code).toBe(0)
   })
 })
 
@@ -238,7 +253,7 @@ axes:
       with: { features: $features }
 replicates: { seed: [0, 1] }
 stages:
-  samples: { uses: ingest/synthetic, with: { samples: 12, size: 16, seed: $seed } }
+  samples: { uses: ingest/synthetic, with: { samples: 4, size: 16, seed: $seed } }
   embed: { uses: $encoder.uses, needs: samples, with: $encoder.with }
   marks: { uses: mine/command, needs: samples, with: { command: [node, tools/mark.mjs], sources: [tools/mark.mjs], gives: annotations } }
 `,
@@ -252,9 +267,9 @@ fs.copyFileSync(new URL("table.arrow", import.meta.url), process.env.OUTCROP_OUT
   await folder.ran("grid.yaml")
   const twin = new Folder()
   expect((await folder.outcrop("export", "grid.yaml", twin.at("paper"))).code).toBe(0)
-  const refused = await twin.outcrop("replay", "paper")
+  const refused = await replay(twin, ["paper"])
   expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/code of its own.*mine\/command\.\nRead it in .*pipeline, then/) })
-  const { code, err, out } = await twin.outcrop("replay", "paper", "--with-code")
+  const { code, err, out } = await replay(twin, ["paper"], { withCode: true })
   expect(code, err).toBe(0)
   expect(out).toContain("equal to the bit\n")
   expect(fs.readdirSync(twin.at("paper/pipeline/tools")).toSorted()).toEqual(["mark.mjs", "table.arrow"])

@@ -1,7 +1,8 @@
 /** Files reach a stage only in ways that its key covers. */
 import * as fs from "node:fs"
-import { afterAll, describe, expect, it } from "vitest"
-import { Folder, removeFolders } from "../pipeline.ts"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { Folder, ranOf, removeFolders, type Summary } from "../pipeline.ts"
+import { read, reads } from "../reading.ts"
 
 afterAll(removeFolders)
 
@@ -36,6 +37,7 @@ export default Stage.make({
 `
 const readsAll = "for (const name of yield* files.list(\"images\")) names.push(`${name} ${new TextDecoder().decode(yield* files.read(`images/${name}`))}`)\n    if (yield* files.exists(\"extra.txt\")) names.push(\"extra\")"
 const pipeline = "name: p\ndata: { root: data }\nstages:\n  it: { uses: ./own.ts }\n"
+const planned = async (folder: Folder) => ranOf(await read<Summary>(folder, "plan"))
 const collection = (body: string) => new Folder({ "own.ts": ingest(body), "pipeline.yaml": pipeline, "data/images/a.txt": "1", "data/images/b.txt": "2", "outside.txt": "secret" })
 
 describe("an ingest stage runs again when", () => {
@@ -43,7 +45,7 @@ describe("an ingest stage runs again when", () => {
     const folder = collection(readsAll)
     expect(await folder.ran()).toEqual({ it: 1 })
     folder.write("data/unrelated.txt", "x")
-    expect(await folder.ran(), "a file it did not meet").toEqual({})
+    expect(await planned(folder), "a file it did not meet").toEqual({})
     folder.write("data/images/a.txt", "9")
     expect(await folder.ran(), "changed, of the same length").toEqual({ it: 1 })
     folder.write("data/images/c.txt", "3")
@@ -52,23 +54,33 @@ describe("an ingest stage runs again when", () => {
     expect(await folder.ran(), "no longer absent").toEqual({ it: 1 })
     fs.rmSync(folder.at("data/images/b.txt"))
     expect(await folder.ran(), "removed").toEqual({ it: 1 })
-    expect((await folder.outcrop("get", "it")).out).toMatch(/^a\.txt 9,.*\n/m)
+    expect((await reads(folder, "get", "it")).out).toMatch(/^a\.txt 9,.*\n/m)
     folder.write("data/images/b.txt", "2")
-    expect(await folder.ran(), "back: as it was once").toEqual({})
+    expect(await planned(folder), "back: as it was once").toEqual({})
   })
 })
 
 describe("an ingest stage may not", () => {
-  it.each([
+  const forbidden: ReadonlyArray<readonly [what: string, body: string, message: RegExp]> = [
     ["read above the data root", "yield* files.read(\"../outside.txt\")", /\.\.\/outside\.txt lies outside of the data root/],
     ["find its way there by a detour", "yield* files.read(\"images/../../outside.txt\")", /lies outside of the data root/],
     ["read an absolute path", "yield* files.read(\"/etc/hostname\")", /\/etc\/hostname lies outside of the data root .*give paths below it, or another --data/],
     ["list or look outside", "yield* files.list(\"..\")", /lies outside of the data root/],
     ["read what is not there", "yield* files.read(\"images/z.txt\")", /there is no file images\/z\.txt below the data root .*data/]
-  ])("%s", async (_, body, message) => {
-    const { code, err } = await collection(body).outcrop("run")
+  ]
+  let code: number | null, told: ReadonlyArray<string>
+  beforeAll(async () => {
+    const folder = collection(readsAll)
+    forbidden.forEach(([, body], i) => folder.write(`own${i}.ts`, ingest(body)))
+    folder.write("pipeline.yaml", `name: p\ndata: { root: data }\nstages:\n${forbidden.map((_, i) => `  it${i}: { uses: ./own${i}.ts }\n`).join("")}`)
+    const said = await folder.outcrop("run", "--jobs", "1")
+    code = said.code
+    told = said.err.split(/^failed /m)
+  })
+
+  it.each(forbidden.map(([what, , message], i) => [what, i, message] as const))("%s", (_, i, message) => {
     expect(code).toBe(1)
-    expect(err).toMatch(message)
+    expect(told.find((each) => each.startsWith(`it${i}\n`))).toMatch(message)
   })
 })
 
@@ -80,18 +92,22 @@ describe("a hostile list", () => {
     "thesis.png": "years of work"
   })
 
-  it.each(["cache:../../thesis.png", "cache:/thesis.png", "./cache:/../../thesis.png"])("destroys no file outside by the line %s", async (line) => {
-    const folder = hostile(line), { code, err } = await folder.outcrop("run", "--cache", "inner/cache")
+  it("destroys no file outside, whatever its line", async () => {
+    const lines = ["cache:../../thesis.png", "cache:/thesis.png", "./cache:/../../thesis.png"], folder = hostile("")
+    lines.forEach((line, i) => folder.write(`data/list${i}.csv`, `path\n${line}\n`))
+    folder.edit("pipeline.yaml", "stages:\n  it: { uses: ingest/csv, with: { file: list.csv } }", "axes: { list: [list0.csv, list1.csv, list2.csv] }\nstages:\n  it: { uses: ingest/csv, with: { file: $list } }")
+    const { code, err } = await folder.outcrop("run", "--cache", "inner/cache", "--jobs", "1")
     expect(fs.readFileSync(folder.at("thesis.png"), "utf8")).toBe("years of work")
     expect(code).toBe(1)
-    expect(err).toMatch(/is no file of the data: paths that begin with "cache:" are those of pixels|lies outside of the data root|that have no file/)
+    const told = err.split(/^failed /m).slice(1)
+    for (const i of lines.keys()) expect(told.find((each) => each.startsWith(`it list=list${i}.csv\n`)), lines[i]!).toMatch(/is no file of the data: paths that begin with "cache:" are those of pixels|lies outside of the data root|that have no file/)
     expect(err).not.toMatch(/TypeError|undefined/)
   })
 
   it("with a folder called cache: is told to rename it", async () => {
     const folder = hostile("cache:/thesis.png")
     folder.write("data/cache:/thesis.png", "a picture")
-    const { code, err } = await folder.outcrop("run")
+    const { code, err } = await folder.outcrop("run", "--jobs", "1")
     expect(code).toBe(1)
     expect(err).toMatch(/cache:\/thesis\.png is no file of the data: .*where a folder has that name, rename it/)
   })
@@ -102,7 +118,7 @@ describe("a file with a name of JavaScript's own", () => {
     const folder = collection("for (const name of [\"__proto__\", \"constructor\"]) names.push(`${name} ${new TextDecoder().decode(yield* files.read(name))}`)")
     for (const name of ["__proto__", "constructor"]) folder.write(`data/${name}`, "1")
     expect(await folder.ran()).toEqual({ it: 1 })
-    expect(await folder.ran()).toEqual({})
+    expect(await planned(folder)).toEqual({})
     for (const name of ["__proto__", "constructor"]) {
       folder.write(`data/${name}`, "2")
       expect(await folder.ran(), name).toEqual({ it: 1 })
@@ -122,29 +138,29 @@ describe("other stages", () => {
   it("read the files of samples and those their parameters name; a model is keyed by its content, not its path", async () => {
     const folder = withModel()
     expect(await folder.ran()).toEqual({ it: 1, embed: 1 })
-    expect((await folder.outcrop("get", "embed", "--json")).out).toContain("\"embedding\":[8]")
+    expect((await reads(folder, "get", "embed", "--json")).out).toContain("\"embedding\":[8]")
     fs.renameSync(folder.at("data/model.bin"), folder.at("data/renamed.bin"))
     folder.edit("pipeline.yaml", "model.bin", "renamed.bin")
-    expect(await folder.ran(), "renamed").toEqual({})
+    expect(await planned(folder), "renamed").toEqual({})
     fs.appendFileSync(folder.at("data/renamed.bin"), "!")
-    expect((await folder.json<{ readonly causes: ReadonlyArray<unknown> }>("why", "embed")).causes).toMatchObject([{ kind: "parameter", part: "model.file" }])
+    expect((await read<{ readonly causes: ReadonlyArray<unknown> }>(folder, "why", "embed")).causes).toMatchObject([{ kind: "parameter", part: "model.file" }])
     expect(await folder.ran(), "changed").toEqual({ embed: 1 })
   })
 
   it("read no file that they do not declare", async () => {
     const folder = withModel()
     folder.edit("embed.ts", "files.read(model)", "files.read(\"images/a.txt\")")
-    const { code, err } = await folder.outcrop("run")
+    const { code, err } = await folder.outcrop("run", "--jobs", "1")
     expect(code).toBe(1)
     expect(err).toMatch(/only ingest stages may look for files; images\/a\.txt must come with a sample's asset or a file parameter/)
     folder.edit("embed.ts", "files.read(\"images/a.txt\")", "files.list(\"images\")")
-    expect((await folder.outcrop("run")).err).toMatch(/only ingest stages may look for files/)
+    expect((await folder.outcrop("run", "--jobs", "1")).err).toMatch(/only ingest stages may look for files/)
   })
 
   it("never get other bytes than those that were ingested", async () => {
     const folder = withModel()
     await folder.ran("it")
-    folder.edit("embed.ts", "const size =", "yield* Effect.sleep(\"900 millis\")\n    const size =")
+    folder.edit("embed.ts", "const size =", "yield* Effect.sleep(\"400 millis\")\n    const size =")
     const { child, said } = folder.start("run", "--events")
     await new Promise<void>((resolve) => child.stdout!.on("data", (chunk: Buffer) => {
       if (chunk.toString().includes("\"started\"")) resolve()
@@ -194,9 +210,9 @@ export default Stage.make({
       "pipeline.yaml": "name: p\ndata: { root: data }\nstages:\n  it: { uses: ./own.ts }\n  split: { uses: ./split.ts, needs: { samples: it } }\n  embed: { uses: ./embed.ts, needs: { samples: it, split } }\n",
       "data/.keep": ""
     })
-    const { code, err } = await folder.outcrop("run")
+    const { code, err } = await folder.outcrop("run", "--jobs", "1")
     expect(`${code} ${err}`).toMatch(/^0 /)
-    const rows = JSON.parse((await folder.outcrop("get", "embed.embeddings", "--json")).out) as ReadonlyArray<{ readonly sample_id: string; readonly embedding: ReadonlyArray<number> }>
+    const rows = JSON.parse((await reads(folder, "get", "embed.embeddings", "--json")).out) as ReadonlyArray<{ readonly sample_id: string; readonly embedding: ReadonlyArray<number> }>
     for (const { embedding, sample_id } of rows) expect(embedding, sample_id).toEqual([{ a: 12.5, b: 22.5, c: 32.5, d: 42.5 }[sample_id]])
     expect(rows.map(({ sample_id }) => sample_id)).toEqual(expect.arrayContaining(["b", "c", "d"]))
   })

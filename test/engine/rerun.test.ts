@@ -1,7 +1,8 @@
 /** What runs again after an edit: exactly what depends on it. */
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { removeFolders, study, type Summary } from "../pipeline.ts"
+import { ranOf, removeFolders, study, type Summary } from "../pipeline.ts"
+import { read, reads } from "../reading.ts"
 
 const base = study()
 beforeAll(async () => void await base.ran("pipeline.yaml"))
@@ -13,7 +14,7 @@ describe("nothing runs again after", () => {
     folder.edit("train.ts", "const mean = new Float64Array", "// the mean\n\n    const   mean = new Float64Array")
     folder.edit("arithmetic.ts", "total *= value", "total = total * value + 0")
     folder.edit("arithmetic.ts", "export const sum", "/** Adds up. */\nexport const sum")
-    expect(await folder.ran("pipeline.yaml")).toEqual({})
+    expect((await read<Summary>(folder, "plan", "pipeline.yaml")).nodes).toMatchObject({ total: 17, cached: 17 })
     folder.write("pipeline.yaml", `
 # the same study, written differently
 replicates: { seed: [0, 1] }
@@ -36,15 +37,15 @@ stages:
     const folder = base.copy()
     folder.edit("pipeline.yaml", "rate: [1, 2, 3]", "rate: [1, 2, 3]\n  margin: [0]")
     folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: $margin }")
-    expect(await folder.ran("pipeline.yaml")).toEqual({})
+    expect((await read<Summary>(folder, "plan", "pipeline.yaml")).nodes).toMatchObject({ total: 17, cached: 17 })
     folder.edit("pipeline.yaml", "margin: [0]", "margin: [0, 0.5]")
-    expect(await folder.ran("pipeline.yaml")).toEqual({ train: 6, probe: 6 })
+    expect(ranOf(await read<Summary>(folder, "plan", "pipeline.yaml"))).toEqual({ train: 6, probe: 6 })
   })
 
   it("the folder, or the data in it, moved elsewhere", async () => {
     const folder = base.copy()
     fs.renameSync(folder.at("data"), folder.at("elsewhere"))
-    expect(await folder.ran("pipeline.yaml", "--data", "elsewhere")).toEqual({})
+    expect((await read<Summary>(folder, "plan", "pipeline.yaml", "--data", "elsewhere")).nodes).toMatchObject({ total: 17, cached: 17 })
   })
 
   it("the stages' files are moved", async () => {
@@ -55,7 +56,7 @@ stages:
     }
     folder.edit("pipeline.yaml", "./train.ts", "./own/stages/train.ts")
     folder.edit("pipeline.yaml", "./probe.ts", "./own/stages/probe.ts")
-    expect(await folder.ran("pipeline.yaml")).toEqual({})
+    expect((await read<Summary>(folder, "plan", "pipeline.yaml")).nodes).toMatchObject({ total: 17, cached: 17 })
   })
 })
 
@@ -63,13 +64,13 @@ describe("just what depends on it runs again after", () => {
   it("a helper in another file is edited: the one stage that uses it", async () => {
     const folder = base.copy()
     folder.edit("arithmetic.ts", "let total = 0\n", "let total = 0.5\n")
-    expect(await folder.ran("pipeline.yaml")).toEqual({ probe: 6 })
+    expect(ranOf(await read<Summary>(folder, "plan", "pipeline.yaml"))).toEqual({ probe: 6 })
   })
 
   it("a label in the data is changed: what reads labels; no embedding, no training", async () => {
     const folder = base.copy()
     folder.edit("data/samples.csv", "s3,boar", "s3,lynx")
-    const { code, out } = await folder.outcrop("run", "pipeline.yaml", "--json")
+    const { code, out } = await folder.outcrop("run", "pipeline.yaml", "--json", "--jobs", "1")
     expect(code).toBe(0)
     const { rows, stages } = JSON.parse(out) as Summary
     expect(stages.filter(({ run }) => run > 0).map(({ stage }) => stage)).toEqual(["samples", "classes", "probe"])
@@ -83,9 +84,9 @@ describe("just what depends on it runs again after", () => {
     expect(rows).toEqual({ embedded: 10, cached: 9 })
     folder.write("data/some.csv", "z,deer,1\ny,boar,104\nx,boar,999\n")
     folder.write("other.yaml", "name: other\ndata: { root: data }\nstages:\n  images: { uses: ./list.ts, with: { file: some.csv } }\n  vectors: { uses: ./embed.ts, needs: images }\n")
-    expect((await folder.json("plan", "other.yaml")).nodes).toMatchObject({ total: 2, run: 2 })
+    expect((await read<Summary>(folder, "plan", "other.yaml")).nodes).toMatchObject({ total: 2, run: 2 })
     expect((await folder.json("run", "other.yaml")).rows).toEqual({ embedded: 1, cached: 2 })
-    expect((await folder.outcrop("get", "other.yaml", "vectors", "--json")).out).toBe(`${JSON.stringify([
+    expect((await reads(folder, "get", "other.yaml", "vectors", "--json")).out).toBe(`${JSON.stringify([
       { sample_id: "x", view: "full", embedding: [999, 998001] },
       { sample_id: "y", view: "full", embedding: [104, 10816] },
       { sample_id: "z", view: "full", embedding: [1, 1] }
@@ -99,7 +100,7 @@ describe("just what depends on it runs again after", () => {
     await folder.ran()
     folder.edit("arithmetic.ts", "total += value", "total -= value")
     fs.utimesSync(folder.at("arithmetic.ts"), long, long)
-    expect(await folder.ran()).toEqual({ probe: 6 })
+    expect(ranOf(await read<Summary>(folder, "plan"))).toEqual({ probe: 6 })
   })
 
   it("a stage's version is raised", async () => {
@@ -111,7 +112,7 @@ describe("just what depends on it runs again after", () => {
 
 describe("which rows a stage fits on", () => {
   const seen = async (folder: typeof base) => {
-    const rows = JSON.parse((await folder.outcrop("get", "train.weights", "rate=1", "fold=0", "--json")).out) as ReadonlyArray<{ readonly layer: string; readonly values: ReadonlyArray<number> }>
+    const rows = JSON.parse((await reads(folder, "get", "train.weights", "rate=1", "fold=0", "--json")).out) as ReadonlyArray<{ readonly layer: string; readonly values: ReadonlyArray<number> }>
     return rows.find(({ layer }) => layer === "seen")!.values
   }
 
@@ -122,29 +123,29 @@ describe("which rows a stage fits on", () => {
   it("and the validation rows where the stage says that it selects on them", async () => {
     const folder = base.copy()
     folder.edit("train.ts", "learns: { weights: Weights },", "learns: { weights: Weights },\n  validates: true,")
-    await folder.ran("pipeline.yaml")
+    await folder.ran("train", "rate=1", "fold=0")
     expect(await seen(folder)).toEqual([1, 2, 4, 5, 7, 8])
   })
 
   it("all rows with protocol: released, as the authors' code", async () => {
     const folder = base.copy()
     folder.edit("pipeline.yaml", "with: { rate: $rate }", "with: { rate: $rate, protocol: released }")
-    await folder.ran("pipeline.yaml")
+    await folder.ran("train", "rate=1", "fold=0")
     expect(await seen(folder)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
   })
 
   it("all rows where no split is bound", async () => {
     const folder = base.copy()
     folder.edit("pipeline.yaml", "{ embeddings: embed, split }", "{ embeddings: embed }")
-    await folder.ran("pipeline.yaml")
-    const rows = JSON.parse((await folder.outcrop("get", "train.weights", "rate=1", "--json")).out) as ReadonlyArray<{ readonly values: ReadonlyArray<number> }>
+    await folder.ran("train", "rate=1")
+    const rows = JSON.parse((await reads(folder, "get", "train.weights", "rate=1", "--json")).out) as ReadonlyArray<{ readonly values: ReadonlyArray<number> }>
     expect(rows[1]!.values).toHaveLength(9)
   })
 
   it("an empty training set is an error, never a fit on nothing", async () => {
     const folder = base.copy()
     folder.edit("split.ts", ": \"train\")", ": \"unused\")")
-    const { code, err } = await folder.outcrop("run", "pipeline.yaml")
+    const { code, err } = await folder.outcrop("run", "pipeline.yaml", "--jobs", "1")
     expect(code).toBe(1)
     expect(err).toMatch(/failed train rate=\d fold=\d and 5 more\n {2}no row is left to fit on: the split gives no sample of "embeddings" to training/)
   })
