@@ -9,8 +9,8 @@ import { bundle } from "./engine/closure.ts"
 import { dist as finished, root } from "./engine/installation.ts"
 
 const effectModules = [
-  "Array", "Cause", "Chunk", "Context", "Data", "Deferred", "Duration", "Effect", "Either", "Exit", "Fiber", "FiberSet", "HashMap", "Layer", "Option", "Order", "Predicate",
-  "Queue", "Record", "Ref", "Result", "Schedule", "Schema", "SchemaAST", "SchemaIssue", "Scope", "Semaphore", "Stream", "String", "Struct"
+  "Array", "Cause", "Chunk", "Context", "Data", "DateTime", "Deferred", "Duration", "Effect", "Either", "Exit", "Fiber", "FiberSet", "HashMap", "Layer", "Option", "Order", "Predicate",
+  "Queue", "Record", "Ref", "Result", "Schedule", "Schema", "SchemaAST", "SchemaIssue", "SchemaTransformation", "Scope", "Semaphore", "Stream", "String", "Struct"
 ].filter((name) => fs.existsSync(join(root, "node_modules/effect/src", `${name}.ts`)))
 
 // built beside and put in place whole, so that a command running meanwhile never meets half a build

@@ -48,10 +48,16 @@ export const runId = (now: Date): string => `${now.toISOString().slice(0, 19).re
 /** The state of the repository that a folder is in. Files that results rest on and that no commit could hold, as it does not know them, count as a difference. */
 export const gitState = async (folder: string, files: ReadonlyArray<string> = []): Promise<Run["git"]> => {
   const git = async (...words: ReadonlyArray<string>) => (await promisify(execFile)("git", ["-C", folder, "--literal-pathspecs", ...words], { timeout: 5000 })).stdout.trim()
-  // what lies outside of the repository git does not look at
-  const top = await git("rev-parse", "--show-toplevel").catch(() => ""), within = files.map((file) => fs.existsSync(file) ? fs.realpathSync(file) : file).filter((file) => !relative(top, file).startsWith(".."))
-  return await Promise.all([git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no"), within.length === 0 ? "" : git("ls-files", "--others", "--", ...within)])
-    .then(([commit, changes, unknown]) => ({ commit, dirty: changes !== "" || unknown !== "" }), () => null)
+  const unknownOf = (files: ReadonlyArray<string>) => files.length === 0 ? Promise.resolve("") : git("ls-files", "--others", "--", ...files)
+  // git refuses to be asked of what lies outside of the repository
+  const inside = async () => {
+    const top = await git("rev-parse", "--show-toplevel")
+    return unknownOf(files.map((file) => fs.existsSync(file) ? fs.realpathSync(file) : file).filter((file) => !relative(top, file).startsWith("..")))
+  }
+  return await Promise.all([git("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=no"), unknownOf(files).catch(inside)]).then(([status, unknown]) => {
+    const commit = /^# branch\.oid ([0-9a-f]+)$/m.exec(status)?.[1]
+    return commit === undefined ? null : { commit, dirty: /^[^#]/m.test(status) || unknown !== "" }
+  }, () => null)
 }
 
 /** Writes a run down, in the place of what was written of it before. */

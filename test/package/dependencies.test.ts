@@ -30,6 +30,13 @@ describe("the published package", () => {
     expect(missing.filter(([name]) => name !== "@tensorflow/tfjs-node")).toEqual([])
   })
 
+  it("has one copy of effect: what built-in stages import of it is built with the command, or each command would load it a second time", () => {
+    const closures = fs.readdirSync(join(dist, "closures"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"))
+    const modules = new Set(closures.flatMap((name) => [...fs.readFileSync(join(dist, "closures", name), "utf8").matchAll(/from\s*"(effect\/[\w/]+)"/g)].map(([, module]) => module!)))
+    expect(modules.size).toBeGreaterThan(4)
+    expect([...modules].filter((module) => !fs.existsSync(join(dist, `${module}.js`)))).toEqual([])
+  })
+
   it("holds what its command and its exports name", () => {
     const named = [...Object.values(bin), ...Object.values(exports).flatMap((entry) => typeof entry === "string" ? [entry] : Object.values(entry))]
     for (const path of named.map((path) => path.replace(/^\.\//, ""))) {
