@@ -1,20 +1,10 @@
 /** Has a cache for a command alone: waits until no other uses it, and says that it waits. */
-import * as fs from "node:fs"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { openCache } from "../cache/cache.ts"
 import { guarded } from "../cache/error.ts"
 import { claim, type Lock, users } from "../cache/lock.ts"
 import { userError } from "./error.ts"
 import { expected } from "./scope.ts"
-import { cacheFolder, type SessionFlags } from "./session.ts"
-
-/** The folder of the cache, which must be there. */
-export const existingFolder = Effect.fnUntraced(function*(flags: Pick<SessionFlags, "cache">, file: string) {
-  const folder = cacheFolder(flags, file)
-  if (!fs.existsSync(join(folder, "format"))) return yield* userError(`there is no cache at ${folder}: name it with --cache, or the pipeline that it lies beside`)
-  return folder
-})
 
 /** Opens a cache. */
 export const opened = (folder: string) => Effect.try({ try: () => openCache(folder), catch: expected })

@@ -1,17 +1,20 @@
 /** `outcrop gc`: takes out of the cache what no named pipeline, tag or recent run reaches; `--dry-run` says what that is. */
 import * as fs from "node:fs"
-import { resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Cache } from "../cache/cache.ts"
 import { collect, garbageOf, type Kept } from "../cache/gc.ts"
 import { tags } from "../cache/tags.ts"
 import type { Graph } from "../engine/graph.ts"
 import { graphAt, type Run, runs } from "../engine/history.ts"
+import { pipelinesNear } from "../engine/nearby.ts"
 import { style, textTable } from "../report/terminal.ts"
-import { alone, existingFolder, opened } from "./alone.ts"
+import { alone, opened } from "./alone.ts"
 import { userError } from "./error.ts"
+import { existingFolder } from "./existing.ts"
 import { finishedOf } from "./finished.ts"
 import { keysOf } from "./records.ts"
+import { expected } from "./scope.ts"
 import { openSession } from "./session.ts"
 import { liveLine, taken } from "./steps.ts"
 import { readAge, showBytes } from "./words.ts"
@@ -129,10 +132,10 @@ export const gcCommand = Effect.fn("cli/gc")(function*(flags: GcFlags) {
   if (age === undefined) return yield* userError(`--older-than takes an age like 30d or 12h, got "${flags.olderThan}"`)
   if (flags.runs !== undefined && flags.runs < 0) return yield* userError(`--runs takes a number from 0, got ${flags.runs}`)
   const missing = flags.words.find((file) => !fs.existsSync(file))
-  if (missing !== undefined) return yield* userError(`there is no file ${missing}`)
+  if (missing !== undefined) return yield* userError(`there is no file ${missing}${pipelinesNear(dirname(missing))}`)
   const files = flags.words.length > 0 || !fs.existsSync("pipeline.yaml") ? flags.words : ["pipeline.yaml"]
-  if (files.length === 0 && flags.cache === undefined) return yield* userError("there is no pipeline.yaml here: name the pipelines whose results are to stay, or with --cache a cache of which only tags and recent runs are to stay")
-  const folder = yield* existingFolder(flags, files[0] ?? "pipeline.yaml")
+  if (files.length === 0 && flags.cache === undefined) return yield* userError(`there is no pipeline.yaml here: name the pipelines whose results are to stay, or with --cache a cache of which only tags and recent runs are to stay${pipelinesNear(".")}`)
+  const folder = yield* Effect.try({ try: () => existingFolder(flags, files[0] ?? "pipeline.yaml"), catch: expected })
   const body = sweep(folder, files, flags, age)
   yield* flags.dryRun ? body : alone(folder, "gc", body)
 })

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import { type Run, runs, stateOf } from "../engine/history.ts"
 import { style, textTable } from "../report/terminal.ts"
-import { existingCache, expected } from "./scope.ts"
+import { existingCache } from "./existing.ts"
+import { expected } from "./scope.ts"
 import type { SessionFlags } from "./session.ts"
 import { readWords, showSeconds } from "./words.ts"
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { type Cache, openCache } from "../cache/cache.ts"
+import type { Cache } from "../cache/cache.ts"
 import { CacheError } from "../cache/error.ts"
 import { type Graph, graphOf, picked } from "../engine/graph.ts"
 import { graphAt, type Run, runNamed, runs, runsOf } from "../engine/history.ts"
@@ -10,6 +10,7 @@ import { mapping } from "../lineage/node.ts"
 import { InvalidPipeline } from "../schemas/diagnostic.ts"
 import type { Stage } from "../stages/stage.ts"
 import { CommandError, userError } from "./error.ts"
+import { existingCache } from "./existing.ts"
 import { finishedOf } from "./finished.ts"
 import { cacheFolder, openSession, type SessionFlags } from "./session.ts"
 import type { Words } from "./words.ts"
@@ -35,13 +36,6 @@ export const expected = (cause: unknown): CommandError => {
   if (cause instanceof CommandError) return cause
   if (cause instanceof InvalidPipeline || cause instanceof CacheError) return userError(cause.message)
   throw cause
-}
-
-/** The cache that is there: to read results makes none. Throws `CommandError`, `CacheError`. */
-export const existingCache = (flags: Pick<SessionFlags, "cache">, file: string): Cache => {
-  const folder = cacheFolder(flags, file)
-  if (!fs.existsSync(join(folder, "format"))) throw userError(`there is no cache at ${folder}: name it with --cache, or the pipeline that it lies beside`)
-  return openCache(folder)
 }
 
 /** What a person calls a run. */

@@ -4,9 +4,11 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { verify } from "../cache/verify.ts"
 import { style } from "../report/terminal.ts"
-import { alone, existingFolder, opened } from "./alone.ts"
+import { alone, opened } from "./alone.ts"
 import { CommandError, userError } from "./error.ts"
+import { existingFolder } from "./existing.ts"
 import { readers } from "./records.ts"
+import { expected } from "./scope.ts"
 import { liveLine, taken } from "./steps.ts"
 import { readWords, showBytes, showSeconds } from "./words.ts"
 
@@ -39,7 +41,7 @@ const check = Effect.fnUntraced(function*(folder: string, repair: boolean) {
 export const verifyCommand = Effect.fn("cli/verify")(function*(flags: VerifyFlags) {
   const words = readWords(flags.words)
   if (words.names.length > 0 || Object.keys(words.picks).length > 0) return yield* userError("verify looks at a whole cache: name the pipeline that it lies beside, or --cache")
-  const folder = yield* existingFolder(flags, words.file)
+  const folder = yield* Effect.try({ try: () => existingFolder(flags, words.file), catch: expected })
   const body = check(folder, flags.repair)
   const { counts, findings, seconds } = yield* flags.repair ? alone(folder, "verify --repair", body) : body
   if (flags.json) console.log(JSON.stringify({ version: 1, ok: findings.length === 0, repaired: flags.repair, counts, seconds, findings }))

@@ -1,10 +1,12 @@
 /** Reads a pipeline file: YAML 1.2 with merge keys, no tags of its own, no duplicate keys, no integers beyond 2^53. */
 import * as fs from "node:fs"
+import { dirname } from "node:path"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { LineCounter, parseDocument, visit } from "yaml"
 import { InvalidPipeline, invalid, type Mistake, mistakesOf, type Path, type Source, unparsed } from "../schemas/diagnostic.ts"
 import { Pipeline } from "../schemas/pipeline.ts"
+import { pipelinesNear } from "./nearby.ts"
 
 const keysOf: ReadonlyArray<readonly [pattern: ReadonlyArray<string>, keys: ReadonlyArray<string>]> = [
   [[], Object.keys(Pipeline.fields)],
@@ -28,7 +30,7 @@ export const readPipeline = (file: string): PipelineFile => {
     text = fs.readFileSync(file, "utf8")
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT"
-    throw new InvalidPipeline({ message: missing ? `there is no file ${file}: name a pipeline, or make one with "outcrop init"` : `${file} cannot be read: ${(cause as Error).message}` })
+    throw new InvalidPipeline({ message: missing ? `there is no file ${file}: name a pipeline, or make one with "outcrop init"${pipelinesNear(dirname(file))}` : `${file} cannot be read: ${(cause as Error).message}` })
   }
   return parsePipeline(file, text)
 }

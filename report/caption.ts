@@ -16,6 +16,14 @@ const distinct = <A>(values: Iterable<A>) => [...new Set(values)]
 export const averagedOver = (results: ReadonlyArray<Result>): string =>
   distinct(results.flatMap(({ each }) => each.slice(0, 1)).flatMap(({ name }) => name.split(" ").map((part) => part.split("=")[0]!))).filter((axis) => axis !== "").join(" and ")
 
+/** Figures that no replicate moves: their deviation of 0 is no mistake, and tells nothing of other samples. */
+const unmovedNote = (results: ReadonlyArray<Result>, over: string): ReadonlyArray<string> => {
+  const [first, ...more] = results.filter(({ each }) => each.length > 1 && new Set(each.map(({ value }) => value)).size === 1)
+  if (first === undefined) return []
+  const what = more.length === 0 ? `${nameOf(first)}${Object.entries(first.axes).map(([axis, label]) => ` ${axis}=${label}`).join("")} is` : `${more.length + 1} of ${results.length} figures are`
+  return [`± 0: ${what} the same for every ${over}`]
+}
+
 export interface Shown {
   /** Intervals over test samples stand beside the means. */
   readonly sampled?: Sampled | undefined
@@ -43,7 +51,7 @@ export const spreadNote = (results: ReadonlyArray<Result>, { averaged = [], iqm,
     ]
   }
   if (blocks !== undefined) return [`mean ± sd over ${over}, n of them, each the mean of its own replicates`, ...within]
-  return [...(results.some(({ sd }) => !Number.isNaN(sd)) ? [`mean ± sd over ${over}, n of them; how much rests on the test samples is not in it`] : []), ...within]
+  return [...(results.some(({ sd }) => !Number.isNaN(sd)) ? [`mean ± sd over ${over}, n of them; how much rests on the test samples is not in it`] : []), ...unmovedNote(results, over), ...within]
 }
 
 /** Why a test of its kind; of those that differ in numbers one line is made. */

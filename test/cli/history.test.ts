@@ -61,6 +61,9 @@ describe("status --runs", () => {
     expect((await read<History>(empty, "status", "--runs", "--cache", folder.at(".outcrop"))).runs).toHaveLength(1)
     expect(await empty.outcrop("status", "--runs")).toMatchObject({ code: 2, err: expect.stringMatching(/there is no cache at .*\.outcrop: name it with --cache/) as string })
     expect(fs.readdirSync(empty.path)).toEqual([])
+    fs.mkdirSync(empty.at("pipelines"))
+    fs.renameSync(folder.at(".outcrop"), empty.at("pipelines/.outcrop"))
+    expect(await empty.outcrop("diff", "last~1", "last")).toMatchObject({ code: 2, err: expect.stringMatching(/lies beside; there is one at pipelines\/\.outcrop\n/) as string })
   })
 
   it("says that no run is on record of a cache without one", async () => {

@@ -95,6 +95,12 @@ describe("what is best", () => {
     expect(spreadNote([all, lacks], {}).at(-1)).toBe("not every row has every seed: each mean is over those that its row has; --against pairs those that both have")
     expect(spreadNote([all, { ...all, axes: { method: "twin" } }], {})).toHaveLength(1)
   })
+  it("says of a deviation of 0 that no replicate moves the figure: it is no mistake", () => {
+    const still = result({ method: "base" }, "accuracy", [0.5, 0.5, 0.5]), moves = result({ method: "a" }, "accuracy", [0.5, 0.6, 0.4], 100)
+    expect(spreadNote([still, moves], {}).slice(1)).toEqual(["± 0: class.accuracy method=base is the same for every seed"])
+    expect(spreadNote([still, { ...still, axes: { method: "twin" } }, moves], {}).slice(1)).toEqual(["± 0: 2 of 3 figures are the same for every seed"])
+    expect(spreadNote([result({}, "accuracy", [0.5])], {})).toEqual([])
+  })
   it("is not told of folds that differ by the same amount, whose t-test has no spread to judge by", () => {
     const flat = comparer(designs({ kind: "one test", shared: 0.5, correlation: 0.5 }))
     const [a, b] = [result({}, "accuracy", [0.75, 0.5]), result({}, "accuracy", [0.5, 0.25], 100)]
