@@ -2,7 +2,7 @@
 import * as fs from "node:fs"
 import * as Effect from "effect/Effect"
 import { encode } from "../schemas/arrow.ts"
-import { suggest } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { csvOf, jsonOf, parquetOf } from "../schemas/tabular.ts"
 import { tableOf } from "../report/finished.ts"
 import { userError } from "./error.ts"

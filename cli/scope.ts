@@ -67,7 +67,7 @@ const recorded = (words: Words, flags: SessionFlags, name: string): Scope => {
 export const openScope = Effect.fn("cli/openScope")(function*(words: Words, flags: SessionFlags, run: string | undefined) {
   if (run !== undefined) return yield* Effect.try({ try: () => recorded(words, flags, run), catch: expected })
   if (!fs.existsSync(words.file) && fs.existsSync(join(cacheFolder(flags, words.file), "format"))) {
-    return yield* userError(`there is no file ${words.file}; what was run of it is on record: "outcrop status --runs" lists the runs, --run last shows the last`)
+    return yield* userError(`there is no file ${words.file}; what was run of it is on record: "outcrop status --runs ${words.file}" lists the runs, --run last shows the last`)
   }
   const session = yield* openSession(words, flags), { keys, outputs } = finishedOf(session)
   const scope: Scope = {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { type Tag, putTag, tagAt, tags, isTagName } from "../cache/tags.ts"
 import { putGraph } from "../engine/history.ts"
-import { suggest } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { textTable } from "../report/terminal.ts"
 import { userError } from "./error.ts"
 import { keysOf } from "./records.ts"

@@ -3,7 +3,7 @@ import type { Cache } from "../cache/cache.ts"
 import type { Graph } from "../engine/graph.ts"
 import { LostOutput, Tables } from "../engine/tables.ts"
 import type { ColumnTypes } from "../schemas/column.ts"
-import { suggest } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { userError } from "./error.ts"
 
 export interface Target {

@@ -3,7 +3,8 @@
  * different values share a column. A cell is a row of codes, one a column: the number of its value there, or -1 where it has none.
  */
 import type { Mistake, Path } from "../schemas/diagnostic.ts"
-import { InvalidPipeline, suggest } from "../schemas/diagnostic.ts"
+import { InvalidPipeline } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { namePattern, type Pipeline } from "../schemas/pipeline.ts"
 
 /** A dimension of the grid as a column of cells: every value that it has anywhere. */

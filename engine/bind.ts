@@ -1,5 +1,6 @@
 /** Binds the ports of an implementation to outputs of the stages it needs: by name, or the one port whose table fits. */
-import { type Mistake, type Path, suggest } from "../schemas/diagnostic.ts"
+import { type Mistake, type Path } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import type { TableSchema } from "../schemas/table.ts"
 import type { Binding, Grid } from "./expand.ts"
 import type { Implementation } from "./library.ts"

@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Action } from "../cache/action.ts"
 import type { Cache } from "../cache/cache.ts"
-import { suggest } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import type { Graph } from "./graph.ts"
 
 export const Run = Schema.Struct({

@@ -1,6 +1,7 @@
 /** `--set axis=value`: replaces the values of an axis for one run. Named values are chosen by name, others read as YAML. */
 import { parse } from "yaml"
-import { InvalidPipeline, suggest } from "../schemas/diagnostic.ts"
+import { InvalidPipeline } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import type { Pipeline } from "../schemas/pipeline.ts"
 import type { PipelineFile } from "./source.ts"
 

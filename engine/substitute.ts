@@ -2,7 +2,8 @@
  * Axis values in a stage's text: `$axis` or `$axis.path` as a whole value keeps its type, `"${axis}"` interpolates inside a string, `$$` is a
  * dollar, any other `$` is itself. What comes in is substituted again. An absent `.with` is `{}`.
  */
-import { type Path, suggest } from "../schemas/diagnostic.ts"
+import { type Path } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import type { Column } from "./axes.ts"
 
 /** A reference that leads nowhere; `path` is where it stands. */

@@ -3,7 +3,7 @@
  * the 19 of its new nomenclature (Sumbul et al. 2020, arXiv 2001.06372; the table as in torchgeo's reader): 32 classes are kept or brought
  * together, the other 11 are left out. Names are spelled as in `labels_metadata.json` (v1) and `metadata.parquet` (v2).
  */
-import { suggest } from "../math/spelling.ts"
+import { suggest } from "../schemas/spelling.ts"
 
 /** Each of the 43 classes and its class among the 19; null: left out. */
 const nomenclature: Readonly<Record<string, string | null>> = {

@@ -18,6 +18,22 @@ export interface Value {
   readonly high: number
 }
 
+/** The rows of a metrics table. */
+export const valuesIn = (table: Table): ReadonlyArray<Value> => {
+  const text = (name: string) => table.columns.get(name)!.column as ColumnTypes["text"]
+  const number = (name: string) => table.columns.get(name)!.column as ArrayLike<number>
+  return Array.from({ length: table.rows }, (_, row) => ({
+    task: text("task")[row]!,
+    metric: text("metric")[row]!,
+    class: text("class")[row]!,
+    split: text("split")[row]!,
+    value: number("value")[row]!,
+    n: number("n")[row]!,
+    low: number("ci_low")[row]!,
+    high: number("ci_high")[row]!
+  }))
+}
+
 /** Reads the tables of a graph's nodes. */
 export class Results {
   readonly #graph: Graph
@@ -81,18 +97,7 @@ export class Results {
   #read(node: number): ReadonlyArray<Value> | undefined {
     const [found] = this.named(node, "metrics"), table = found === undefined ? undefined : this.table(node, found[1])
     if (table === undefined) return undefined
-    const text = (name: string) => table.columns.get(name)!.column as ColumnTypes["text"]
-    const number = (name: string) => table.columns.get(name)!.column as Float64Array
-    return Array.from({ length: table.rows }, (_, row) => ({
-      task: text("task")[row]!,
-      metric: text("metric")[row]!,
-      class: text("class")[row]!,
-      split: text("split")[row]!,
-      value: number("value")[row]!,
-      n: number("n")[row]!,
-      low: number("ci_low")[row]!,
-      high: number("ci_high")[row]!
-    }))
+    return valuesIn(table)
   }
 }
 

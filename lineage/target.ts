@@ -2,7 +2,7 @@
  * What a lineage is asked of: a stage, `stage.output`, a metric (`accuracy`, `class.accuracy`), a metric of one of several stages, or, without a
  * word, whatever nothing else takes in.
  */
-import { suggest } from "../schemas/diagnostic.ts"
+import { suggest } from "../schemas/spelling.ts"
 import type { Graph } from "../engine/graph.ts"
 import { isNamed, type Results, type Value } from "./metric.ts"
 import { leavesOf } from "./trace.ts"
@@ -53,7 +53,7 @@ export const targetOf = (words: ReadonlyArray<string>, graph: Graph, results: Re
   const [stage, ...others] = words.filter((word) => stages.includes(word) || isOutput(word)), names = words.filter((word) => word !== stage && !others.includes(word))
   if (others.length > 0 || names.length > 1) throw new NoTarget(`a lineage is of one thing: a stage, stage.output or a metric; got ${words.join(", ")}`)
   const [name] = names
-  if (name?.endsWith(" (pooled)") === true) throw new NoTarget(`"${name}" is not of one result: the table computes it from the predictions of all replicates; "outcrop lineage ${name.slice(0, -9)}" shows what stands behind each`)
+  if (name?.endsWith(" (pooled)") === true) throw new NoTarget(`"${name}" is not of one result: the table computes it from the predictions of all replicates; "${name.slice(0, -9)}" is what stands behind each`)
   if (stage !== undefined && name === undefined) {
     const [own = "", output] = stage.split(".")
     return { nodes: nodesOf(graph, own), ...(output === undefined ? {} : { output }) }
@@ -66,7 +66,7 @@ export const targetOf = (words: ReadonlyArray<string>, graph: Graph, results: Re
   const all = new Map(measured.flatMap(({ names }) => [...names]))
   if (found.length > 1) {
     const several = new Set(found.map(({ full }) => full)).size > 1
-    throw new NoTarget(`"${name}" is ${found.length} metrics here; name one:\n${found.map(({ full, stage }) => `  outcrop lineage ${found.some((other) => other.full === full && other.stage !== stage) ? `${stage} ` : ""}${several ? full : name}`).join("\n")}`)
+    throw new NoTarget(`"${name}" is ${found.length} metrics here; name one:\n${found.map(({ full, stage }) => `  ${found.some((other) => other.full === full && other.stage !== stage) ? `${stage} ` : ""}${several ? full : name}`).join("\n")}`)
   }
   const [one] = found
   if (one === undefined) {

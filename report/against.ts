@@ -1,5 +1,5 @@
 /** Every row of a table against a reference: paired differences with interval, corrected p and effect size, one line a metric and row. */
-import { suggest } from "../math/spelling.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { againstNote, averagedOver } from "./caption.ts"
 import { type Compare, type Comparison, type Family, family, level } from "./compare.ts"
 import { show, showInterval, showResult } from "./comparison.ts"

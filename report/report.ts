@@ -1,6 +1,6 @@
 /** The report of a pipeline as its YAML asks for it, or as `outcrop table` does: results, comparison, heatmap. */
 import type { Pipeline } from "../schemas/pipeline.ts"
-import { suggest } from "../math/spelling.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { type Against, against, againstSheet } from "./against.ts"
 import { better } from "./better.ts"
 import { groupBy, meanRanks } from "./by.ts"

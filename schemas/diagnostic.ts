@@ -6,6 +6,7 @@ import * as Data from "effect/Data"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import { makeFormatterStandardSchemaV1, defaultLeafHook, hasInput } from "effect/SchemaIssue"
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type LineCounter, type Node, type YAMLMap } from "yaml"
+import { suggest } from "./spelling.ts"
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -27,31 +28,6 @@ export interface Source {
   readonly text: string
   readonly document: Document
   readonly lines: LineCounter
-}
-
-const distance = (a: string, b: string): number => {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j++) {
-      current[j] = Math.min(previous[j]! + 1, current[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
-    }
-    previous = current
-  }
-  return previous[b.length]!
-}
-
-/** ` (did you mean "mine"?)` where one of the words is near, else nothing. */
-export const suggest = (word: string, among: Iterable<string>): string => {
-  let best: string | undefined, least = Math.max(2, Math.floor(word.length / 3)) + 1
-  for (const candidate of among) {
-    const d = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (d < least) {
-      least = d
-      best = candidate
-    }
-  }
-  return best === undefined ? "" : ` (did you mean "${best}"?)`
 }
 
 const quoted = (names: Iterable<string>) => [...names].join(", ")

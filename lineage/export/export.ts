@@ -12,9 +12,10 @@ import { valuesOf } from "../../engine/graph.ts"
 import { packageVersion, root } from "../../engine/installation.ts"
 import { Library } from "../../engine/library.ts"
 import { LostOutput, Tables } from "../../engine/tables.ts"
-import type { ColumnTypes } from "../../schemas/column.ts"
 import type { Table } from "../../schemas/table.ts"
+import { csvField, csvOf, parquetOf } from "../../schemas/tabular.ts"
 import { lossOf } from "../loss.ts"
+import { valuesIn } from "../metric.ts"
 import { Folder } from "./folder.ts"
 import { openLineageOf } from "./openlineage.ts"
 import { codePath, isInside, nodeFolders } from "./paths.ts"
@@ -23,7 +24,6 @@ import { type MetricRow, readmeOf } from "./readme.ts"
 import type { Asked, NodeOutput, NodeRecord } from "./record.ts"
 import { roCrateOf } from "./ro-crate.ts"
 import { picksOf, type Subject } from "./subject.ts"
-import { csvField, csvOf, parquetOf } from "../../schemas/tabular.ts"
 
 export interface ExportOptions {
   readonly cache: Cache
@@ -126,7 +126,10 @@ const fill = async (folder: Folder, { cache, now, openLineage, outcrop, subject,
       const path = `${folders[i]!}/${name}`, what = `${table.schema.description} (${address})`
       // nobody reads thousands of vectors by eye
       outputs[name] = { ...kept, csv: large.has(output.table) ? null : folder.add(`${path}.csv`, csvOf(table), what), parquet: folder.add(`${path}.parquet`, await parquetOf(table), what) }
-      if (output.table === "metrics") metrics.push(...metricRows(table, cellsOf(subject, i), stage))
+      if (output.table === "metrics") {
+        const values = valuesIn(table)
+        for (const axes of cellsOf(subject, i)) for (const value of values) metrics.push({ axes, stage, ...value })
+      }
     }
     if (state === "failed" || state === "lost") lack(`${address}${state === "failed" ? " failed" : ""}: ${message}`)
     records.push({
@@ -179,23 +182,6 @@ const readsFiles = ({ parameters, trace }: NodeRecord): boolean =>
 const cellsOf = ({ graph }: Subject, node: number): ReadonlyArray<Readonly<Record<string, string>>> => {
   const cells = new Set(Object.values(graph.of).flatMap((nodes) => nodes.flatMap((own, cell) => own === node ? [cell] : [])))
   return [...cells].toSorted((a, b) => a - b).map((cell) => valuesOf(graph, cell))
-}
-
-const metricRows = (table: Table, cells: ReadonlyArray<Readonly<Record<string, string>>>, stage: string): Array<MetricRow> => {
-  const text = (name: string) => table.columns.get(name)!.column as ColumnTypes["text"]
-  const number = (name: string) => table.columns.get(name)!.column as ArrayLike<number>
-  return cells.flatMap((axes) => Array.from({ length: table.rows }, (_, row) => ({
-    axes,
-    stage,
-    task: text("task")[row]!,
-    metric: text("metric")[row]!,
-    class: text("class")[row]!,
-    split: text("split")[row]!,
-    value: number("value")[row]!,
-    n: number("n")[row]!,
-    low: number("ci_low")[row]!,
-    high: number("ci_high")[row]!
-  })))
 }
 
 const metricsCsv = (rows: ReadonlyArray<MetricRow>): string => {

@@ -1,22 +1,15 @@
 /** README.md of an export: for the reviewer of a paper, who has met neither outcrop nor the pipeline. */
 import { parse } from "yaml"
+import type { Value } from "../metric.ts"
 import type { FileEntry } from "./folder.ts"
 import type { Asked, NodeRecord } from "./record.ts"
 import { span } from "./ro-crate.ts"
 import type { Subject } from "./subject.ts"
 
 /** A row of a metrics table, with the cell that it is of. */
-export interface MetricRow {
+export interface MetricRow extends Value {
   readonly axes: Readonly<Record<string, string>>
   readonly stage: string
-  readonly task: string
-  readonly metric: string
-  readonly class: string
-  readonly split: string
-  readonly value: number
-  readonly n: number
-  readonly low: number
-  readonly high: number
 }
 
 /** Rows of results that are shown; more are in the files. */

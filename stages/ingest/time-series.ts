@@ -6,7 +6,7 @@ import { dateReader, dating } from "../../imagery/dates.ts"
 import { json } from "../../imagery/listing.ts"
 import { bandName } from "../../imagery/sentinel.ts"
 import { isImage, join, leaveOut, openAll, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
-import { suggest } from "../../math/spelling.ts"
+import { suggest } from "../../schemas/spelling.ts"
 
 /** The classes of Dynamic World, by number; those of SSL4EO-S12-ML. */
 const dynamicWorld = ["water", "trees", "grass", "flooded vegetation", "crops", "shrub & scrub", "built", "bare", "snow & ice"] as const

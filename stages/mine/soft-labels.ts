@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Annotations, Samples, Split, Stage, Weights } from "outcrop"
 import { pixelsOf } from "../../imagery/pixels.ts"
-import { suggest } from "../../math/spelling.ts"
+import { suggest } from "../../schemas/spelling.ts"
 import { vocabularyOf } from "../../math/vocabulary.ts"
 import { type OpenColumn, takeColumn } from "../../schemas/column.ts"
 

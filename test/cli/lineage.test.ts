@@ -128,7 +128,7 @@ describe("a run on record", () => {
     expect((await lineage(folder, ...there, "--run", "last")).nodes).toEqual(now.nodes)
     expect((await lineage(folder, ...there, "--run", "last~1")).nodes).toEqual(before.nodes)
     expect((await reads(folder, "lineage", ...there, "--run", "last")).out).toMatch(/^run \d{8}-\d{6}-[0-9a-f]{4} of [^\n]+ UTC \(outcrop run --jobs 1 --json\)\nclass\.accuracy = /)
-    expect(await reads(folder, "lineage", ...cell)).toMatchObject({ code: 2, err: 'there is no file pipeline.yaml; what was run of it is on record: "outcrop status --runs" lists the runs, --run last shows the last\n' })
+    expect(await reads(folder, "lineage", ...cell)).toMatchObject({ code: 2, err: 'there is no file pipeline.yaml; what was run of it is on record: "outcrop status --runs pipeline.yaml" lists the runs, --run last shows the last\n' })
   })
 
   it("of the last of a cache that several pipelines share is that of the one asked for, also after it moved", async () => {
@@ -272,10 +272,10 @@ describe("upward", () => {
 
 describe("wrong words", () => {
   const wrong: ReadonlyArray<readonly [string, ReadonlyArray<string>, RegExp]> = [
-    ["a metric that several stages give", ["accuracy"], /"accuracy" is 2 metrics here; name one:\n {2}outcrop lineage probe accuracy\n {2}outcrop lineage knn accuracy\n/],
+    ["a metric that several stages give", ["accuracy"], /"accuracy" is 2 metrics here; name one:\n {2}probe accuracy\n {2}knn accuracy\n/],
     ["a metric that is not there", ["class.acuracy"], /there is no stage and no metric "class\.acuracy" \(did you mean "class\.accuracy"\?\); stages are samples, .*; metrics are .*class\.accuracy/],
     ["a cell that is not there", ["accuracy", "method=matl"], /the axis "method" has no value matl.*it has base, dtl/],
-    ["a number that the table computes of several results", ["probe", "class.auc (pooled)"], /computes it from the predictions of all replicates; "outcrop lineage class\.auc" shows what stands behind each/],
+    ["a number that the table computes of several results", ["probe", "class.auc (pooled)"], /computes it from the predictions of all replicates; "class\.auc" is what stands behind each/],
     ["two things", ["train", "embed"], /a lineage is of one thing: a stage, stage\.output or a metric; got train, embed/],
     ["up and down at once", ["--uses", "train", "--sample", "x"], /--uses goes upward/],
     ["a format that is not there", ["--format", "svg"], /svg/]

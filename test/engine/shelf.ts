@@ -8,7 +8,7 @@ import { Annotations, Embeddings, Metrics, Samples, Split, Stage } from "outcrop
 import { expand, type Grid } from "../../engine/expand.ts"
 import { type Implementation, Library, UnknownImplementation } from "../../engine/library.ts"
 import { readPipeline } from "../../engine/source.ts"
-import { suggest } from "../../schemas/diagnostic.ts"
+import { suggest } from "../../schemas/spelling.ts"
 
 const nothing = () => Effect.die("expansion runs nothing")
 const stages: ReadonlyArray<Stage.Stage> = [

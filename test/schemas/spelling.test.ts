@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { suggest } from "../../math/spelling.ts"
+import { suggest } from "../../schemas/spelling.ts"
 
 describe("suggest", () => {
   it("names the nearest word, whatever its case, and nothing where none is near", () => {
