@@ -201,7 +201,8 @@ const sayLeak = Effect.fnUntraced(function*(samples: Inputs["samples"], split: R
  * protocol is `by: [label, <box column of mine/box-clusters>], test: 0.7, folds: 8, fold: $fold`. Folds do not depend on `fold`: over
  * all of its values they cover what is not test exactly once.
  *
- * By group (`location`, or H3 cells of lat and lon) no group straddles two parts; fractions are met as nearly as whole groups allow.
+ * By group (`location`, or H3 cells of lat and lon) no group straddles two parts; fractions are met as nearly as whole groups allow. Groups are
+ * dealt by their classes and sizes, the seed draws among equal ones only: where a seed divides as seed 0 does, a notice says so.
  * `buffer` leaves cells around test cells unused, because neighbours leak: a random split inflates scores. Rings of cells, not metres,
  * so that membership follows from the cell alone.
  *
@@ -267,7 +268,14 @@ export default Stage.make({
       if (timeless.length === ids.length) return yield* fail("a division by time needs times, and no sample has one; a reader takes them from a column or from file names")
       if (timeless.length > 0) yield* Stage.notice(`samples without a time, left unused: ${timeless.length} of ${ids.length} (${few(timeless)})`)
     }
-    const result = divide({ classes, groups: group === undefined ? undefined : groups.ids, names: groups.names, time: samples.time }, parameters)
+    const rows = { classes, groups: group === undefined ? undefined : groups.ids, names: groups.names, time: samples.time }
+    const result = divide(rows, parameters)
+    if (group !== undefined && typeof test === "number" && seed !== 0) {
+      const other = divide(rows, { ...parameters, seed: 0 }).split
+      if (result.split.every((part, row) => part === other[row])) {
+        yield* Stage.notice(`seed ${seed} divides as seed 0 does: whole groups are dealt by their classes and sizes, and only equal ones are drawn for. Another seed is no other split here; \`test: fold\` has each group as the test set in turn`)
+      }
+    }
     if (buffer > 0) yield* leaveBuffer(result.split, cells, buffer)
     const wanted = parameters.folds ?? result.asked.length
     const free = new Map(classNames.map((name) => [name, 0]))

@@ -111,6 +111,15 @@ describe("by group", () => {
     expect(count(of, "test", many)).toBe(many.filter(({ location }) => location === "klang").length)
   })
 
+  it("says where another seed is no other split: groups of different sizes are dealt by size, equal ones are drawn for", async () => {
+    const parameters = { group: "location", test: 0.3 } as const
+    const [first, second] = [await divide(split, samplesOf(ports), parameters), await divide(split, samplesOf(ports), { ...parameters, seed: 2 })]
+    expect(second.of).toEqual(first.of)
+    expect([first.notices, second.notices]).toEqual([[], [expect.stringMatching(/^seed 2 divides as seed 0 does: .*`test: fold` has each group as the test set in turn$/)]])
+    const [drawn, again] = [await divide(split, samplesOf(species), parameters), await divide(split, samplesOf(species), { ...parameters, seed: 2 })]
+    expect(again.of).not.toEqual(drawn.of)
+    expect(again.notices).toEqual([])
+  })
   it("takes named groups", async () => {
     const { of } = await divide(split, samplesOf(ports), { group: "location", test: { groups: ["klang"] }, val: { groups: ["busan", "algiers"] } })
     for (const { id, location } of ports) expect(of.get(id)).toBe(location === "klang" ? "test" : location === "cartagena" ? "train" : "val")
