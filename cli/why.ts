@@ -47,8 +47,7 @@ export const whyCommand = Effect.fn("cli/why")(function*(flags: PlanFlags) {
   const asked = new Set((flags.json ? wanted : told).map(({ node }) => node))
   const answers = why({ cache, grid, result, wanted: (node) => asked.has(node) })
   if (flags.json) {
-    const documents = answers.map(({ causes, key, node, previous, state }) => ({ version: 1, node: node.address, state, key: key ?? null, previous: previous ?? null, causes }))
-    console.log(JSON.stringify(documents.length === 1 ? documents[0] : documents))
+    console.log(JSON.stringify({ version: 1, nodes: answers.map(({ causes, key, node, previous, state }) => ({ node: node.address, state, key: key ?? null, previous: previous ?? null, causes })) }))
     return
   }
   if (answers.length === 0) {

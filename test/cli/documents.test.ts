@@ -74,9 +74,11 @@ describe("documents", () => {
   it("why --json", async () => {
     const twin = folder.copy()
     twin.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 1 }")
-    const one = await twin.json<Record<string, unknown>>("why", "train", "rate=1", "fold=0")
-    expect(one).toMatchObject({ version: 1, node: "train rate=1 fold=0", key, previous: key, causes: [{ kind: "parameter", part: "margin", before: 0, after: 1 }] })
-    expect(await twin.json<ReadonlyArray<unknown>>("why", "train")).toHaveLength(6)
+    expect(await twin.json("why", "train", "rate=1", "fold=0")).toStrictEqual({
+      version: 1,
+      nodes: [{ node: "train rate=1 fold=0", state: "run", key, previous: key, causes: [{ kind: "parameter", part: "margin", before: 0, after: 1 }] }]
+    })
+    expect((await twin.json<{ readonly nodes: ReadonlyArray<unknown> }>("why", "train")).nodes).toHaveLength(6)
   })
 
   it("run --events: a line of JSON for each thing that happens", async () => {

@@ -143,7 +143,7 @@ describe("other stages", () => {
     folder.edit("pipeline.yaml", "model.bin", "renamed.bin")
     expect(await planned(folder), "renamed").toEqual({})
     fs.appendFileSync(folder.at("data/renamed.bin"), "!")
-    expect((await read<{ readonly causes: ReadonlyArray<unknown> }>(folder, "why", "embed")).causes).toMatchObject([{ kind: "parameter", part: "model.file" }])
+    expect((await read<{ readonly nodes: ReadonlyArray<{ readonly causes: ReadonlyArray<unknown> }> }>(folder, "why", "embed")).nodes.flatMap(({ causes }) => causes)).toMatchObject([{ kind: "parameter", part: "model.file" }])
     expect(await folder.ran(), "changed").toEqual({ embed: 1 })
   })
 

@@ -3,13 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { planOf, whyOf } from "../opened.ts"
 import { type Folder, removeFolders, study } from "../pipeline.ts"
 
-interface Why {
-  readonly version: number
-  readonly node: string
-  readonly key: string | null
-  readonly previous: string | null
-  readonly causes: ReadonlyArray<{ readonly kind: string; readonly part: string; readonly before: unknown; readonly after: unknown }>
-}
 const base = study()
 const margin = (folder: Folder) => folder.edit("pipeline.yaml", "rate: $rate }", "rate: $rate, margin: 0.5 }")
 /** With a margin, run. */
@@ -32,7 +25,7 @@ const one = ["train", "rate=1", "fold=0"]
 
 describe("why names the cause", () => {
   it("never ran", async () => {
-    expect(await study().json<Why>("why", "samples")).toMatchObject({ version: 1, node: "samples", previous: null, causes: [{ kind: "never ran" }] })
+    expect(await why(study(), ["samples"])).toMatchObject({ node: "samples", previous: null, causes: [{ kind: "never ran" }] })
   })
 
   it("a parameter, with its value before and after; below it what will run upstream", async () => {

@@ -41,7 +41,7 @@ describe("the published package", () => {
     const named = [...Object.values(bin), ...Object.values(exports).flatMap((entry) => typeof entry === "string" ? [entry] : Object.values(entry))]
     for (const path of named.map((path) => path.replace(/^\.\//, ""))) {
       if (path !== "package.json") expect(files.some((entry) => path === entry || path.startsWith(`${entry}/`)), path).toBe(true)
-      if (!path.startsWith("dist/types/")) expect(fs.existsSync(join(root, path)), path).toBe(true)
+      expect(fs.existsSync(join(root, path)), path).toBe(true)
     }
   })
 })
