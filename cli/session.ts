@@ -65,6 +65,9 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     const cache = openCache(folder)
     const library = new Library(cache.index, cache.store.root)
     const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
+    if (!fs.existsSync(grid.dataRoot)) {
+      console.error(`the data root ${grid.dataRoot} does not exist: name it with --data or \`data: { root: ... }\`. Without it nothing that reads files can be told to be what is on record; "outcrop table ${words.file} --run last" shows what the last run came to`)
+    }
     // those of a small grid are looked up one by one, as the pipeline may have had a hundred thousand others
     if (grid.nodes.length > fewNodes) cache.index.prefetch(file.pipeline.name)
     // Those of `Train`, and what a stage of the user's own may have beside them.

@@ -118,4 +118,16 @@ describe("table --run", () => {
     expect((await folder.outcrop("table", "--run", "last~1")).out).toMatch(/^run \d{8}-\d{6}-[0-9a-f]{4} of .*\nrate +class\.sum +value\.sum +n/)
     expect(await reads(folder, "table", "--run", "20200101")).toMatchObject({ code: 2, err: expect.stringMatching(/^there is no run "20200101"/) as string })
   })
+
+  it("is there without the data, and the table of the pipeline says that the data root is not", async () => {
+    const folder = study()
+    await folder.ran()
+    const before = (await folder.outcrop("table")).out
+    fs.renameSync(folder.at("data"), folder.at("elsewhere"))
+    const { err, out } = await reads(folder, "table")
+    expect(err).toMatch(/^the data root .*data does not exist: name it with --data or `data: \{ root: \.\.\. \}`\..*"outcrop table .*pipeline\.yaml --run last" shows/)
+    expect(out).not.toContain("class.sum")
+    expect((await reads(folder, "table", "--run", "last")).out).toContain(before.split("\n").slice(0, 5).join("\n"))
+    expect((await reads(folder, "table", "--data", "elsewhere")).out).toBe(before)
+  })
 })
