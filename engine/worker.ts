@@ -132,7 +132,11 @@ const run = async (job: Job): Promise<FromWorker> => {
       for (const [port, table] of Object.entries(rows)) {
         if (table.rows === 0 && joined.tables[port]!.rows > 0) throw new Expected(`no row is left to fit on: the split gives no ${table.schema.name === "pairs" ? "pair" : "sample"} of "${port}" to training`)
       }
-      return { inputs: inputsOf(rows, read), handed: handedOf(joined.tables, rows) }
+      const handed = handedOf(joined.tables, rows)
+      if (handed.by === "all" && !released && Object.keys(stage.learns).length > 0) {
+        notices.push(`no split is bound to it: it is fitted on all ${Object.values(handed.roles).reduce((sum, n) => sum + n, 0)} samples, test samples included`)
+      }
+      return { inputs: inputsOf(rows, read), handed }
     }
     return { member, read, tables: joined.tables, all, fitting }
   })

@@ -134,10 +134,10 @@ describe("which rows a stage fits on", () => {
     expect(await seen(folder)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
   })
 
-  it("all rows where no split is bound", async () => {
+  it("all rows where no split is bound, and the run says so", async () => {
     const folder = base.copy()
     folder.edit("pipeline.yaml", "{ embeddings: embed, split }", "{ embeddings: embed }")
-    await folder.ran("train", "rate=1")
+    expect((await folder.outcrop("run", "train", "rate=1")).err).toContain("train rate=1: no split is bound to it: it is fitted on all 9 samples, test samples included\n")
     const rows = JSON.parse((await reads(folder, "get", "train.weights", "rate=1", "--json")).out) as ReadonlyArray<{ readonly values: ReadonlyArray<number> }>
     expect(rows[1]!.values).toHaveLength(9)
   })
