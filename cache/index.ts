@@ -1,6 +1,6 @@
 /**
  * The index: look-up tables in SQLite (WAL, so that several runs read and write at once). It holds nothing that the store does not hold:
- * lost or damaged, it is rebuilt from the action documents. A result that is in the store but not yet here (a kill between the two
+ * lost or damaged, it is rebuilt from the action documents, and the keys that nodes had from the runs on record. A result that is in the store but not yet here (a kill between the two
  * writes) is found by asking the store.
  */
 import * as fs from "node:fs"
@@ -357,6 +357,11 @@ export class Index {
   address(pipeline: string, address: string): { readonly key: string; readonly previous: string | undefined } | undefined {
     const row = this.#prepare("select key, previous from addresses where pipeline = ? and address = ?").get(pipeline, address)
     return row === undefined ? undefined : { key: String(row["key"]), previous: row["previous"] === null ? undefined : String(row["previous"]) }
+  }
+
+  /** Whether anything is known of a pipeline's nodes. */
+  knows(pipeline: string): boolean {
+    return this.#prepare("select 1 from addresses where pipeline = ? limit 1").get(pipeline) !== undefined
   }
 
   /** Enters the keys that nodes have now; a key that changed becomes the previous one. */

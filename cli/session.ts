@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Cache, openCache } from "../cache/cache.ts"
 import { expand, type Grid } from "../engine/expand.ts"
+import { restoreAddresses } from "../engine/history.ts"
 import { Library } from "../engine/library.ts"
 import { override } from "../engine/override.ts"
 import { type PipelineFile, readPipeline } from "../engine/source.ts"
@@ -63,6 +64,7 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     const read = readPipeline(words.file)
     const file = { ...read, pipeline: override(read, flags.set) }
     const cache = openCache(folder)
+    restoreAddresses(cache, file.pipeline.name)
     const library = new Library(cache.index, cache.store.root)
     const grid = await expand(file, library, { dataRoot: flags.data, picks: words.picks, until })
     if (!fs.existsSync(grid.dataRoot)) {

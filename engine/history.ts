@@ -92,6 +92,15 @@ export const runs = ({ store }: Cache): { readonly runs: ReadonlyArray<Run>; rea
   return { runs: known.toSorted((a, b) => a.started < b.started ? -1 : a.started > b.started ? 1 : 0), unreadable }
 }
 
+/** Tells an index that knows nothing of a pipeline, because it was made anew, which keys its nodes had in the runs on record. */
+export const restoreAddresses = (cache: Cache, pipeline: string): void => {
+  if (cache.index.knows(pipeline)) return
+  for (const run of runs(cache).runs) {
+    const graph = run.pipeline.name === pipeline && run.graph !== null ? graphAt(cache, run.graph) : undefined
+    if (graph !== undefined) cache.index.putAddresses(pipeline, graph.nodes.flatMap(({ address, key }) => key === null ? [] : [[address, key] as const]))
+  }
+}
+
 /** A process of this machine that is there; the number of one that ended before the machine was started may be another's by now. */
 const alive = ({ pid, started }: Run): boolean => {
   if (Date.parse(started) < Date.now() - uptime() * 1000) return false

@@ -117,6 +117,13 @@ describe("why tells of what ran as run decided it", () => {
     expect((await why(folder, ["samples"])).causes).toMatchObject([{ kind: "never ran" }])
   })
 
+  it("also where the index was lost: the runs on record know what the nodes had before", async () => {
+    const folder = changed.copy(), before = await whyOf(folder, ["train"])
+    expect(before.map(({ causes }) => causes)).toEqual(before.map(() => [{ kind: "parameter", part: "margin", before: 0, after: 0.5 }]))
+    for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(folder.at(`.outcrop/index.sqlite${suffix}`), { force: true })
+    expect(await whyOf(folder, ["train"])).toEqual(before)
+  })
+
   it("after a crash: what was finished by the change it was for, what was not by what is missing", async () => {
     const folder = base.copy()
     margin(folder)
