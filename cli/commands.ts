@@ -47,7 +47,7 @@ const planning = {
 const run = Command.make("run", {
   ...planning,
   jobs: Flag.Int("jobs").pipe(Flag.withAlias("j"), Flag.withDescription("worker threads (default: the cores)"), Flag.withDefault(availableParallelism())),
-  memory: Flag.String("memory").pipe(Flag.withDescription("large tables to hold in memory"), Flag.withDefault("1GB")),
+  memory: Flag.String("memory").pipe(Flag.withDescription("large tables to hold in memory (default: 1GB)"), Flag.withDefault("1GB")),
   failFast: toggle("fail-fast", "stop at the first failure"),
   keepGoing: toggle("keep-going", "go on with independent work after a failure (the default)"),
   events: toggle("events", "print progress as NDJSON")
@@ -100,7 +100,7 @@ const table = Command.make("table", {
 
 const audit = Command.make("audit", {
   ...session,
-  metres: Flag.Finite("metres").pipe(Flag.withDescription("a test sample this near to a training sample is told"), Flag.withDefault(1000)),
+  metres: Flag.Finite("metres").pipe(Flag.withDescription("a test sample this near to a training sample is told (default: 1000)"), Flag.withDefault(1000)),
   nearDuplicates: Flag.Int("near-duplicates").pipe(Flag.withDescription("also read all pixels and compare perceptual hashes: how many of 64 bits may differ (4)"), Flag.optional, Flag.map(Option.getOrUndefined))
 }, Effect.fn(function*(flags) {
   const { auditCommand } = yield* Effect.promise(() => import("./audit.ts"))
@@ -123,7 +123,7 @@ const logs = Command.make("logs", session, Effect.fn(function*(flags) {
 const lineage = Command.make("lineage", {
   ...session,
   run: text("run", "a run on record (its id, the beginning of it, last or last~1) instead of the pipeline as it is; needs no pipeline file"),
-  format: Flag.Literals("format", ["tree", "mermaid", "dot", "json"]).pipe(Flag.withDescription("how the chain is drawn"), Flag.withDefault("tree")),
+  format: Flag.Literals("format", ["tree", "mermaid", "dot", "json"]).pipe(Flag.withDescription("how the chain is drawn (default: tree)"), Flag.withDefault("tree")),
   expand: toggle("expand", "every node by itself, where a step of several cells would stand as one"),
   full: toggle("full", "all parameters, the columns that were read, the packages, all files, what stages said"),
   sample: text("sample", "a sample's id: its image, embedding rows, annotations, roles and predictions"),
@@ -148,7 +148,7 @@ const gc = Command.make("gc", {
   cache: session.cache,
   data: session.data,
   dryRun: toggle("dry-run", "say what would go, and remove nothing"),
-  olderThan: Flag.String("older-than").pipe(Flag.withDescription("what was made, or used by a run, since then stays: 30d, 12h, 2w"), Flag.withDefault("30d")),
+  olderThan: Flag.String("older-than").pipe(Flag.withDescription("what was made, or used by a run, since then stays: 30d, 12h, 2w (default: 30d)"), Flag.withDefault("30d")),
   runs: Flag.Int("runs").pipe(Flag.withDescription("what the last so many runs came to stays too"), Flag.optional, Flag.map(Option.getOrUndefined)),
   keepEmbeddings: toggle("keep-embeddings", "all embedded rows stay"),
   json: session.json
@@ -179,7 +179,7 @@ const importing = Command.make("import", {
 const replay = Command.make("replay", {
   ...session,
   jobs: Flag.Int("jobs").pipe(Flag.withAlias("j"), Flag.withDescription("worker threads (default: the cores)"), Flag.withDefault(availableParallelism())),
-  tolerance: Flag.Finite("tolerance").pipe(Flag.withDescription("how far numbers may be off, as a part of their size (below 1: of 1), and still count as equal"), Flag.withDefault(1e-6)),
+  tolerance: Flag.Finite("tolerance").pipe(Flag.withDescription("how far numbers may be off, as a part of their size (below 1: of 1), and still count as equal (default: 1e-6)"), Flag.withDefault(1e-6)),
   withInstalled: toggle("with-installed", "of an export: compare although the installed code is not the exported code"),
   withCode: toggle("with-code", "of an export: run the code of the author's own that it brings")
 }, Effect.fn(function*(flags) {

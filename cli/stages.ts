@@ -1,7 +1,11 @@
-/** `outcrop stages`: the built-in stages; with a name, its ports and parameters. */
+/** `outcrop stages`: the built-in stages; with a name, or a file of one's own, its ports and parameters. */
+import * as fs from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Library, UnknownImplementation } from "../engine/library.ts"
+import { openCache } from "../cache/cache.ts"
+import { isOwn, Library, UnknownImplementation } from "../engine/library.ts"
 import { style, textTable } from "../report/terminal.ts"
 import { userError } from "./error.ts"
 
@@ -12,22 +16,45 @@ interface Property {
   readonly enum?: ReadonlyArray<unknown>
   readonly anyOf?: ReadonlyArray<Property>
   readonly items?: Property
+  readonly properties?: Readonly<Record<string, Property>>
+  readonly required?: ReadonlyArray<string>
   readonly $ref?: string
 }
 const typeOf = ({ $ref, anyOf, enum: values, items, type }: Property): string =>
   values !== undefined ? values.map((value) => JSON.stringify(value)).join(" | ") : anyOf !== undefined ? [...new Set(anyOf.map(typeOf))].join(" | ") : type === "array" && items !== undefined ? `[${typeOf(items)}]` : type ?? ($ref === undefined ? "any" : $ref.split("/").at(-1)!)
 
+/** A row a parameter, and one each for what an object holds (`select.top`, `views.mask.ratio`). */
+const rowsOf = ({ properties = {}, required = [] }: Property, prefix = ""): ReadonlyArray<ReadonlyArray<string>> =>
+  Object.entries(properties).flatMap(([name, property]) => {
+    const { default: value, description = "" } = property
+    const inner = new Map(partsOf(property).flatMap((part) => rowsOf(part, `${prefix}${name}.`)).map((row) => [row[0]!, row]))
+    return [[`${prefix}${name}`, typeOf(property), required.includes(name) ? "required" : value === undefined ? "" : JSON.stringify(value), description], ...inner.values()]
+  })
+/** What a property may hold keys of: itself, its alternatives, the entries of a list. */
+const partsOf = (property: Property): ReadonlyArray<Property> => [property, ...(property.anyOf ?? []).flatMap(partsOf), ...(property.items === undefined ? [] : partsOf(property.items))]
+
+/** Files of one's own are bundled into a folder that goes again. */
+const withLibrary = async <A>(own: boolean, use: (library: Library) => Promise<A>): Promise<A> => {
+  if (!own) return use(new Library())
+  const folder = fs.mkdtempSync(join(tmpdir(), "outcrop-")), cache = openCache(folder)
+  try {
+    return await use(new Library(cache.index, folder))
+  } finally {
+    cache.close()
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: { readonly name: string | undefined; readonly json: boolean }) {
-  const library = new Library()
   const found = yield* Effect.tryPromise({
-    try: () => Promise.all((name === undefined ? library.names() : [name]).map((each) => library.find(each, "."))),
+    try: () => withLibrary(name !== undefined && isOwn(name), (library) => Promise.all((name === undefined ? library.names() : [name]).map((each) => library.find(each, ".")))),
     catch: (cause) => {
       if (cause instanceof UnknownImplementation) return userError(cause.message)
       throw cause
     }
   })
   const documents = found.map(({ stage }) => {
-    const { schema } = Schema.toJsonSchemaDocument(stage.with) as { readonly schema: { readonly properties?: Readonly<Record<string, Property>>; readonly required?: ReadonlyArray<string> } }
+    const { schema } = Schema.toJsonSchemaDocument(stage.with) as { readonly schema: Property }
     return {
       name: stage.name,
       summary: stage.summary,
@@ -51,7 +78,7 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
     console.log(`${style("bold", stage.name)}: ${stage.summary}\n${stage.paper === undefined ? "" : `of ${stage.paper}\n`}`)
     for (const [port, { columns, optional, table }] of Object.entries(stage.needs)) console.log(`  needs ${port}${optional ? " (optional)" : ""}: ${table} (${columns.join(", ")})`)
     for (const [port, table] of Object.entries(stage.gives)) console.log(`  gives ${port}: ${table}`)
-    const rows = Object.entries(stage.parameters).map(([parameter, property]) => [parameter, typeOf(property), stage.required.includes(parameter) ? "required" : property.default === undefined ? "" : JSON.stringify(property.default), property.description ?? ""])
+    const rows = rowsOf({ properties: stage.parameters, required: stage.required })
     if (rows.length > 0) console.log(`\n${textTable(["parameter", "type", "default", ""], rows)}`)
   }
 })

@@ -36,6 +36,9 @@ interface Built {
   readonly packages: ReadonlyArray<string>
 }
 
+/** Whether `uses` names a file of the user's, not a built-in. */
+export const isOwn = (uses: string): boolean => /^\.{1,2}\/|^\/|\.[cm]?[jt]s$/.test(uses)
+
 const isFileParameter = (schema: Schema.Constraint): boolean => Schema.resolveAnnotations(schema)?.["fileParameter"] === true
 
 export class Library {
@@ -58,7 +61,7 @@ export class Library {
 
   /** The implementation behind `uses`, for a pipeline in `folder`. Rejects with `UnknownImplementation`. */
   find(uses: string, folder: string): Promise<Implementation> {
-    const own = /^\.{1,2}\/|^\/|\.[cm]?[jt]s$/.test(uses)
+    const own = isOwn(uses)
     const id = own ? resolve(folder, uses) : uses
     let loaded = this.#loaded.get(id)
     if (loaded === undefined) {

@@ -238,6 +238,14 @@ stages:
     expect(out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +[\d.]+ m?s +samples\n +9 samples\n$/)
   })
 
+  it("stages shows what an object among the parameters holds, and the ports and parameters of a stage of one's own", async () => {
+    const triplet = (await base.outcrop("stages", "train/triplet")).out
+    expect(triplet).toMatch(/\nselect +object .*\nselect\.top +number +required .*\nselect\.more .*\nselect\.fill +"next-ranked" \| "random" \| "triplet" +"next-ranked" /)
+    expect((await base.outcrop("stages", "ingest/split")).out).toMatch(/\ngiven\.file +string +required\ngiven\.id +string +"sample_id"\n/)
+    expect((await base.outcrop("stages", "./train.ts")).out).toMatch(/^train\/centre: .*\n[^]* needs split \(optional\): split[^]*\nrate +number +1\n/)
+    expect(await base.outcrop("stages", "./nowhere.ts")).toMatchObject({ code: 2, err: expect.stringMatching(/^there is no file \.\/nowhere\.ts/) as string })
+  })
+
   it("init makes a folder with a pipeline, its schema for editors and a .gitignore, and never writes over one", async () => {
     const folder = new Folder()
     expect((await folder.outcrop("init", "mine")).out).toMatch(/next: cd mine && outcrop run/)
