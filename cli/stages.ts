@@ -59,7 +59,7 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
       name: stage.name,
       summary: stage.summary,
       ...(stage.paper === undefined ? {} : { paper: stage.paper }),
-      needs: Object.fromEntries(Object.entries(stage.needs).map(([port, { columns, optional, table }]) => [port, { table: table.name, columns, optional }])),
+      needs: Object.fromEntries(Object.entries(stage.needs).map(([port, { columns, needed, optional, table, when }]) => [port, { table: table.name, columns, optional, conditional: optional && needed === when }])),
       gives: Object.fromEntries(Object.entries({ ...stage.gives, ...stage.learns }).map(([port, table]) => [port, table.name])),
       parameters: schema.properties ?? {},
       required: schema.required ?? []
@@ -76,7 +76,7 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
   }
   for (const stage of documents) {
     console.log(`${style("bold", stage.name)}: ${stage.summary}\n${stage.paper === undefined ? "" : `of ${stage.paper}\n`}`)
-    for (const [port, { columns, optional, table }] of Object.entries(stage.needs)) console.log(`  needs ${port}${optional ? " (optional)" : ""}: ${table} (${columns.join(", ")})`)
+    for (const [port, { columns, conditional, optional, table }] of Object.entries(stage.needs)) console.log(`  needs ${port}${conditional ? " (with some parameters)" : optional ? " (optional)" : ""}: ${table} (${columns.join(", ")})`)
     for (const [port, table] of Object.entries(stage.gives)) console.log(`  gives ${port}: ${table}`)
     const rows = rowsOf({ properties: stage.parameters, required: stage.required })
     if (rows.length > 0) console.log(`\n${textTable(["parameter", "type", "default", ""], rows)}`)

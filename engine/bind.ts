@@ -8,6 +8,8 @@ import type { Implementation } from "./library.ts"
 /** What a stage of the YAML needs: the stages, each with the port and the output where they were named. */
 export type Upstream = ReadonlyArray<readonly [port: string | undefined, stage: string, output: string | undefined]>
 
+const aTable = ({ name }: TableSchema) => `${/^[aeiou]/.test(name) ? "an" : "a"} ${name} table`
+
 /** Binds the ports that an implementation reads with these parameters; a mistake gives `undefined`. */
 export const bind = (
   needs: Implementation["stage"]["needs"],
@@ -40,7 +42,7 @@ export const bind = (
       const candidates = read.filter(([, { table }]) => fits(table).length > 0)
       const [only] = candidates
       if (only === undefined) {
-        if (read.length > 0) mistakes.push({ path, message: `${uses} needs ${read.map(([wanted, { table }]) => `${wanted} (a ${table.name} table)`).join(", ")}, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` })
+        if (read.length > 0) mistakes.push({ path, message: `${uses} needs ${read.map(([wanted, { table }]) => `${wanted} (${aTable(table)})`).join(", ")}, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` })
         continue
       }
       if (candidates.length > 1) {
@@ -58,7 +60,7 @@ export const bind = (
       mistakes.push({
         path: at,
         message: fitting.length === 0 ?
-          `the port "${port}" of ${uses} takes a ${wanted[1].table.name} table, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` :
+          `the port "${port}" of ${uses} takes ${aTable(wanted[1].table)}, but "${stage}" gives ${available.map(([given, table]) => `${given} (${table.name})`).join(", ")}` :
           `"${stage}" gives several ${wanted[1].table.name} tables: write ${fitting.map(([given]) => `${stage}.${given}`).join(" or ")}`
       })
       continue
@@ -66,8 +68,10 @@ export const bind = (
     bindings.set(port, { port, node: nodeOf(stage, cell).index, output: chosen[0] })
   }
   if (mistakes.length > before) return undefined
-  for (const [port, { optional, table }] of read) {
-    if (!optional && !bindings.has(port)) mistakes.push({ path: ["stages", name], onKey: true, message: `${uses} needs the port "${port}" (a ${table.name} table): add it under needs` })
+  for (const [port, { needed, optional, table }] of read) {
+    if (needed(parameters as never) && !bindings.has(port)) {
+      mistakes.push({ path: ["stages", name], onKey: true, message: `${uses} needs the port "${port}" (${aTable(table)})${optional ? " with these parameters" : ""}: add it under needs` })
+    }
   }
   return mistakes.length > before ? undefined : read.flatMap(([port]) => bindings.get(port) ?? [])
 }

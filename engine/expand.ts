@@ -192,9 +192,12 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
     const made = new Map<number | string, Node>()
     const used = new Set<string>()
     const portNames = new Set<string>()
-    let kind: string | undefined
+    let kind: string | undefined, whole = true
     for (const [code, cell] of first) {
-      if (mistakes.length > before + 20) break
+      if (mistakes.length > before + 20) {
+        whole = false
+        break
+      }
       const at: Assignment = { columns, codes: cells.codes.subarray(cell * width, (cell + 1) * width) }
       try {
         const uses = substitute(raw.uses, at, ["stages", name, "uses"])
@@ -252,15 +255,16 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
         }
         made.set(code, node)
       } catch (cause) {
+        whole = false
         if (cause instanceof UnknownReference) mistakes.push({ path: cause.path, message: cause.message })
         else if (cause instanceof UnknownImplementation) mistakes.push({ path: originOf(raw.uses, at, ["stages", name, "uses"], []), message: cause.message })
         else throw cause
       }
     }
     for (const [port] of plan.upstream) {
-      // picked cells may lack the implementation that has the port
-      if (port !== undefined && Object.keys(picks).length === 0 && !portNames.has(port) && used.size > 0 && mistakes.length === before) {
-        mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} has no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
+      // picked cells, and what could not be looked at, may have the implementation that has the port
+      if (port !== undefined && Object.keys(picks).length === 0 && !portNames.has(port) && used.size > 0 && whole) {
+        mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} ${used.size === 1 ? "has" : "have"} no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
       }
     }
     if (unbound || mistakes.length > before) broken.add(name)

@@ -113,6 +113,8 @@ export interface Port<C extends Columns = Columns, K extends keyof C = keyof C, 
   readonly optional: Optional
   /** Whether the parameters given make the stage read this port at all. */
   readonly when: (parameters: never) => boolean
+  /** Whether the parameters given make the stage need it, so that it has to be bound. */
+  readonly needed: (parameters: never) => boolean
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the bound of a heterogeneous record of ports
@@ -120,6 +122,7 @@ type AnyPort = Port<any, any, boolean>
 
 const none = () => []
 const always = () => true
+const never = () => false
 
 /** Needs the named columns of a table (the key columns come along). Without names: all of its declared columns. */
 export function needs<C extends Columns>(table: TableSchema<C>): Port<C, keyof C, false>
@@ -130,7 +133,8 @@ export function needs(table: TableSchema, ...columns: ReadonlyArray<string>): An
     columns: columns.length === 0 ? Object.keys(table.columns) : [...new Set([...table.key, ...columns])],
     open: none,
     optional: false,
-    when: always
+    when: always,
+    needed: always
   }
 }
 
@@ -138,10 +142,10 @@ export function needs(table: TableSchema, ...columns: ReadonlyArray<string>): An
 export const withOpen = <C extends Columns, K extends keyof C, O extends boolean, P = never>(port: Port<C, K, O>, open: "all" | ((parameters: P) => ReadonlyArray<string>)): Port<C, K, O> => ({ ...port, open })
 
 /** A port that may be left unbound; its absence is part of the key. */
-export const optional = <C extends Columns, K extends keyof C>(port: Port<C, K, boolean>): Port<C, K, true> => ({ ...port, optional: true })
+export const optional = <C extends Columns, K extends keyof C>(port: Port<C, K, boolean>): Port<C, K, true> => ({ ...port, optional: true, needed: never })
 
-/** A port that is read only with some parameters; otherwise the stage sees `undefined` and the port is not in its key. */
-export const when = <C extends Columns, K extends keyof C, P = never>(port: Port<C, K, boolean>, condition: (parameters: P) => boolean): Port<C, K, true> => ({ ...port, optional: true, when: condition })
+/** A port that is needed with some parameters; with others the stage sees `undefined` and the port is not in its key. */
+export const when = <C extends Columns, K extends keyof C, P = never>(port: Port<C, K, boolean>, condition: (parameters: P) => boolean): Port<C, K, true> => ({ ...port, optional: true, when: condition, needed: condition })
 
 export type Needs = Readonly<Record<string, AnyPort>>
 export type Gives = Readonly<Record<string, TableSchema>>

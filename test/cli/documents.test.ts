@@ -92,6 +92,6 @@ describe("documents", () => {
   it("stages --json", async () => {
     const { stages, version } = await folder.json<{ readonly version: number; readonly stages: ReadonlyArray<Record<string, unknown>> }>("stages", "train/none")
     expect(version).toBe(1)
-    expect(stages).toMatchObject([{ name: "train/none", needs: { embeddings: { table: "embeddings", optional: false } }, gives: { embeddings: "embeddings" } }])
+    expect(stages).toMatchObject([{ name: "train/none", needs: { embeddings: { table: "embeddings", optional: false, conditional: false } }, gives: { embeddings: "embeddings" } }])
   })
 })

@@ -8,7 +8,8 @@ axes:
 stages:
   samples: { uses: ingest/list }
   embed: { uses: embed/size, needs: samples }
-  train: { uses: $method, needs: { embeddings: embed }, with: {} }
+  train: { uses: $method, needs: { embeddings: embed, annotations: guide.second }, with: {} }
+  guide: { uses: mine/guide, needs: samples }
   probe: { uses: probe/count, needs: train }
 `
 const cases: ReadonlyArray<readonly [what: string, from: string, to: string, message: RegExp]> = [
@@ -21,15 +22,15 @@ const cases: ReadonlyArray<readonly [what: string, from: string, to: string, mes
   ["an unknown key of a stage", "needs: samples }", "need: samples }", /^p\.yaml:6:30 stages\.embed\.need: unknown key "need" \(did you mean "needs"\?\); known: uses, needs, with/],
   ["a name in upper case", "name: p", "name: P", /^p\.yaml:1:7 name: .*lower-case letters/],
   ["an axis that is a number", "[train/none, train/guided]", "3", /^p\.yaml:3:11 axes\.method: .*list of values, or a mapping/],
-  ["an integer beyond 2^53", "with: {}", "with: { top: 9007199254740993 }", /^p\.yaml:7:70 .*the integer 9007199254740993 is beyond 2\^53/],
+  ["an integer beyond 2^53", "with: {}", "with: { top: 9007199254740993 }", /^p\.yaml:7:97 .*the integer 9007199254740993 is beyond 2\^53/],
   ["a stage that is not there", "uses: embed/size", "uses: embed/sise", /^p\.yaml:6:18 stages\.embed\.uses: there is no stage "embed\/sise" \(did you mean "embed\/size"\?\)/],
-  ["needs that are not there", "needs: samples }", "needs: sampels }", /^p\.yaml:6:37 stages\.embed\.needs: there is no stage "sampels" \(did you mean "samples"\?\); stages are samples, embed, train, probe/],
+  ["needs that are not there", "needs: samples }", "needs: sampels }", /^p\.yaml:6:37 stages\.embed\.needs: there is no stage "sampels" \(did you mean "samples"\?\); stages are samples, embed, train, guide, probe/],
   ["an axis that is not there", "uses: $method", "uses: $mehtod", /^p\.yaml:7:18 stages\.train\.uses: there is no axis "mehtod" \(did you mean "method"\?\)/],
   ["a value of an axis that is no stage: told where it is written", "train/guided]", "train/gided]", /^p\.yaml:3:24 axes\.method\[1\]: there is no stage "train\/gided" \(did you mean "train\/guided"\?\)/],
-  ["a baseline on an axis that is not there", "needs: train }\n", "needs: train }\nreport: { baseline: { methd: x } }\n", /^p\.yaml:9:23 report\.baseline\.methd: there is no axis "methd" \(did you mean "method"\?\)/],
-  ["columns of an axis that is not there", "needs: train }\n", "needs: train }\nreport: { columns: methd }\n", /^p\.yaml:9:20 report\.columns: there is no axis "methd" \(did you mean "method"\?\)/],
-  ["a baseline of a value that is not there", "needs: train }\n", "needs: train }\nreport: { baseline: { method: train/guded } }\n", /^p\.yaml:9:31 report\.baseline\.method: the axis "method" has no value train\/guded \(did you mean "train\/guided"\?\)/],
-  ["a heatmap over an axis that is not there", "needs: train }\n", "needs: train }\nreport: { heatmap: { x: methd, y: method, metric: a.b } }\n", /^p\.yaml:9:25 report\.heatmap\.x: there is no axis "methd" \(did you mean "method"\?\)/],
+  ["a baseline on an axis that is not there", "needs: train }\n", "needs: train }\nreport: { baseline: { methd: x } }\n", /^p\.yaml:10:23 report\.baseline\.methd: there is no axis "methd" \(did you mean "method"\?\)/],
+  ["columns of an axis that is not there", "needs: train }\n", "needs: train }\nreport: { columns: methd }\n", /^p\.yaml:10:20 report\.columns: there is no axis "methd" \(did you mean "method"\?\)/],
+  ["a baseline of a value that is not there", "needs: train }\n", "needs: train }\nreport: { baseline: { method: train/guded } }\n", /^p\.yaml:10:31 report\.baseline\.method: the axis "method" has no value train\/guded \(did you mean "train\/guided"\?\)/],
+  ["a heatmap over an axis that is not there", "needs: train }\n", "needs: train }\nreport: { heatmap: { x: methd, y: method, metric: a.b } }\n", /^p\.yaml:10:25 report\.heatmap\.x: there is no axis "methd" \(did you mean "method"\?\)/],
   ["an unknown parameter", "{ uses: embed/size, needs: samples }", "{ uses: embed/size, needs: samples, with: { sice: 3 } }", /^p\.yaml:6:54 stages\.embed\.with\.sice: unknown key "sice" \(did you mean "size"\?\); known: size/],
   ["a parameter of the wrong type", "{ uses: embed/size, needs: samples }", "{ uses: embed/size, needs: samples, with: { size: big } }", /^p\.yaml:6:60 stages\.embed\.with\.size: .*"big".*\(parameter of embed\/size\)/],
   ["a parameter as text", "{ uses: embed/size, needs: samples }", "{ uses: embed/size, needs: samples, with: { size: \"8\" } }", /^p\.yaml:6:60 .*"8"/],
@@ -55,9 +56,9 @@ describe("each mistake is told at its place, with what was expected", () => {
 
   it("several mistakes come at once, in the order of the file", async () => {
     const text = await wrongIn(good.replace("uses: embed/size", "usse: embed/size").replace("uses: probe/count", "uses: probe/count, wtih: {}").replace("name: p", "name: P"))
-    expect(text.match(/^p\.yaml:\d+:\d+/gm)).toEqual(["p.yaml:1:7", "p.yaml:6:10", "p.yaml:6:12", "p.yaml:8:31"])
+    expect(text.match(/^p\.yaml:\d+:\d+/gm)).toEqual(["p.yaml:1:7", "p.yaml:6:10", "p.yaml:6:12", "p.yaml:9:31"])
     const later = await wrongIn(good.replace("uses: embed/size, needs: samples", "uses: embed/size, needs: samples, with: { size: big, sice: 1 }").replace("needs: train }", "needs: train, with: { sed: 1 } }"))
-    expect(later.match(/^p\.yaml:\d/gm), "both parameters of one stage, and that of another").toEqual(["p.yaml:6", "p.yaml:6", "p.yaml:8"])
+    expect(later.match(/^p\.yaml:\d/gm), "both parameters of one stage, and that of another").toEqual(["p.yaml:6", "p.yaml:6", "p.yaml:9"])
   })
 
   it("a mistake that a merge key brought in is told where it is written", async () => {

@@ -104,21 +104,31 @@ describe("ports are checked before anything runs", () => {
     expect(await wrongIn(withStages(`
       samples: { uses: ingest/list }
       probe: { uses: probe/count, needs: { embeddings: samples } }
-    `))).toBe(`p.yaml:4:52 stages.probe.needs.embeddings: the port "embeddings" of probe/count takes a embeddings table, but "samples" gives samples (samples)
+    `))).toBe(`p.yaml:4:52 stages.probe.needs.embeddings: the port "embeddings" of probe/count takes an embeddings table, but "samples" gives samples (samples)
    4 |   probe: { uses: probe/count, needs: { embeddings: samples } }
      |                                                    ^`)
     expect(await wrongIn(withStages(`
       samples: { uses: ingest/list }
       train: { uses: train/none, needs: samples }
-    `))).toMatch(/train\/none needs embeddings \(a embeddings table\), but "samples" gives samples \(samples\)/)
+    `))).toMatch(/train\/none needs embeddings \(an embeddings table\), but "samples" gives samples \(samples\)/)
   })
 
   it("a port that is needed and not bound", async () => {
-    expect(await wrongIn(withStages("probe: { uses: probe/count }"))).toMatch(/^p\.yaml:3:3 stages\.probe: probe\/count needs the port "embeddings" \(a embeddings table\): add it under needs/)
+    expect(await wrongIn(withStages("probe: { uses: probe/count }"))).toMatch(/^p\.yaml:3:3 stages\.probe: probe\/count needs the port "embeddings" \(an embeddings table\): add it under needs/)
+  })
+
+  it("a port that its parameters make it need, and with others not", async () => {
+    const guided = (mode: string) => withStages(`
+      samples: { uses: ingest/list }
+      embed: { uses: embed/size, needs: samples }
+      train: { uses: train/guided, needs: { embeddings: embed }, with: { mode: ${mode} } }
+    `)
+    expect(await wrongIn(guided("all"))).toMatch(/stages\.train: train\/guided needs the port "annotations" \(an annotations table\) with these parameters: add it under needs/)
+    expect(await wrongIn(guided("hard"))).toBe("")
   })
 
   it("a port that no implementation has suggests the near one", async () => {
-    expect(await wrongIn(base.replace("annotations: guide.annotations", "anotations: guide.annotations"))).toMatch(/has no port "anotations" \(did you mean "annotations"\?\); its ports are /)
+    expect(await wrongIn(base.replace("annotations: guide.annotations", "anotations: guide.annotations"))).toMatch(/train\/none, train\/guided have no port "anotations" \(did you mean "annotations"\?\); its ports are /)
   })
 
   it("an ambiguity lists the choices: several ports for a table", async () => {
