@@ -50,7 +50,7 @@ const Report = Schema.Struct({
 
 export const Pipeline = Schema.Struct({
   name: Name.annotate({ description: "name of the pipeline; its history is kept under it" }),
-  data: Schema.optionalKey(Schema.Struct({ root: Schema.NonEmptyString.annotate({ description: "folder of the data, relative to this file; --data overrides it" }) })),
+  data: Schema.optionalKey(Schema.Struct({ root: Schema.NonEmptyString.annotate({ description: "folder of the data, relative to this file (default: its own folder); --data overrides it" }) })),
   axes: optional(Axes.annotate({ description: "dimensions of the grid" }), {}),
   replicates: optional(Axes.annotate({ description: "axes that metrics are averaged over (seed, fold), never compared along" }), {}),
   exclude: optional(Schema.Array(Choice).annotate({ description: "cells to leave out" }), []),

@@ -59,11 +59,12 @@ stages:
     const ids = Array.from({ length: 6 }, (_, i) => `scene-${String(5 - i).padStart(6, "0")}`), width = 4
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (6, 4), }".padEnd(117) + "\n"
     const values = Float32Array.from({ length: ids.length * width }, (_, i) => i + 0.5)
-    fs.writeFileSync(join(folder, "embeddings.npy"), Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]), Buffer.from(header), Buffer.from(values.buffer)]))
-    fs.writeFileSync(join(folder, "ids.txt"), ids.join("\n"))
+    fs.mkdirSync(join(folder, "data"))
+    fs.writeFileSync(join(folder, "data/embeddings.npy"), Buffer.concat([Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]), Buffer.from(header), Buffer.from(values.buffer)]))
+    fs.writeFileSync(join(folder, "data/ids.txt"), ids.join("\n"))
     yaml("own-vectors.yaml", `
 name: own-vectors
-data: { root: . }
+data: { root: data }
 stages:
   samples: { uses: ingest/synthetic, with: { samples: 6 } }
   embed:   { uses: embed/precomputed, needs: samples, with: { file: embeddings.npy, ids: ids.txt } }
