@@ -51,6 +51,8 @@ export interface Closure {
   readonly text: string
   /** SHA-256 of the text. */
   readonly digest: string
+  /** Its source map, from the text to the files that went in. */
+  readonly map: string
   /** Numeric packages that the text imports. */
   readonly packages: ReadonlyArray<string>
   /** Files that went in, absolute. */
@@ -89,6 +91,9 @@ export const bundle = async (file: string, train: string): Promise<Closure> => {
       entryPoints: [file],
       bundle: true,
       write: false,
+      outfile: `${file}.mjs`,
+      sourcemap: "external",
+      sourcesContent: false,
       metafile: true,
       format: "esm",
       platform: "node",
@@ -101,12 +106,13 @@ export const bundle = async (file: string, train: string): Promise<Closure> => {
       define: forbidden,
       plugins: [outside(found, train)]
     })
-    const text = outputFiles[0]!.text
+    const { text } = outputFiles.find(({ path }) => path.endsWith(".mjs"))!
     const computed = /[^.\w$]import\((?!["'])[^)]{0,40}/.exec(text)
     if (computed !== null) throw new ClosureError({ file, message: `${basename(file)}: a stage may not import a computed path (${computed[0].slice(1)}...): write the path out` })
     if (destructured.test(text)) throw new ClosureError({ file, message: `${basename(file)}: a stage may not take random out of Math: draw from stream(seed, ...) of its own seed parameter` })
     return {
       text,
+      map: outputFiles.find(({ path }) => path.endsWith(".map"))!.text,
       digest: hash("sha256", text, "hex"),
       packages: [...found].toSorted(),
       inputs: Object.keys(metafile.inputs).map((input) => resolve(dirname(file), input))

@@ -100,6 +100,7 @@ export class Library {
     fs.mkdirSync(this.#closures, { recursive: true })
     const path = join(this.#closures, `${closure.digest}.mjs`)
     const temporary = `${path}.${process.pid}`
+    fs.writeFileSync(`${path}.map`, closure.map)
     fs.writeFileSync(temporary, closure.text)
     fs.renameSync(temporary, path)
     // a file saved while, or just before, it was bundled may differ from what was read under the same times: it is bundled again next time

@@ -16,6 +16,7 @@ import { makeFiles } from "./files.ts"
 import { collectGarbage } from "./garbage.ts"
 import { keepTables } from "./output.ts"
 import { loadStage } from "./loader.ts"
+import { thrown } from "./positions.ts"
 import { type FromWorker, type InputTable, type Job, type Member, type MemberResult, sizeOf } from "./protocol.ts"
 import { columnsOf, fittingRows, handedOf, inputsOf, join } from "./rows.ts"
 
@@ -202,7 +203,7 @@ parentPort!.on("message", (job: Job) => {
   run(job).then(post, (cause: unknown) => {
     const expected = cause instanceof Expected
     const system = typeof cause === "object" && cause !== null && "_tag" in cause
-    post({ type: "failed", expected: expected || system, lostPixels: expected && cause.lostPixels, message: expected || system ? (cause as Error).message : cause instanceof Error ? cause.stack ?? cause.message : String(cause) })
+    post({ type: "failed", expected: expected || system, lostPixels: expected && cause.lostPixels, message: expected || system ? (cause as Error).message : thrown(cause) })
   }).finally(() => {
     // in a turn of its own, when nothing refers to the job any more
     setImmediate(tidy, used)

@@ -125,7 +125,8 @@ describe("a stage that fails", () => {
     folder.edit("data/samples.csv", "s4,deer,5", "s4,deer,none")
     const { code, err } = await folder.outcrop("run", "--jobs", "1")
     expect(code).toBe(1)
-    expect(err).toMatch(/failed classes\n {2}RangeError: toFixed\(\)/)
+    const line = fs.readFileSync(folder.at("classes.ts"), "utf8").split("\n").findIndex((text) => text.includes("toFixed")) + 1
+    expect(err).toMatch(new RegExp(`failed classes\\n {2}RangeError: toFixed\\(\\).*\\n +at .*\\(classes\\.ts:${line}:\\d+\\)\\n(?! +at)`))
     expect(err).toMatch(/ingest\/thirds gave an invalid table on its port "split": column split, row 0: "tset" is none of train, val, test, unused/)
     expect(err).toMatch(/embed\/value gave NaN in the embedding of sample "s4" \(entry 0\): embeddings must be finite/)
     const other = base.copy()
