@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Cache } from "../cache/cache.ts"
 import { readWhole, writeParts } from "../cache/store.ts"
 import { decode, encodeParts } from "../schemas/arrow.ts"
-import { make, type Table, type TableInput, view } from "../schemas/table.ts"
+import { InvalidTable, make, type Table, type TableInput, view, wordsOf } from "../schemas/table.ts"
 import type { Command } from "./command.ts"
 import type { Node } from "./expand.ts"
 import { keepTables } from "./output.ts"
@@ -56,8 +56,7 @@ export const runCommand = (cache: Cache, node: Node, inputs: Readonly<Record<str
           }))
           settle(Effect.succeed({ ...keepTables(cache.store, tables), notices: [], trace: {} }))
         } catch (cause) {
-          const { _tag, column, message, row } = cause as { _tag?: string; column?: string; message: string; row?: number }
-          settle(Effect.fail(fail(`${command.join(" ")}: ${_tag === "InvalidTable" ? `its table is invalid: column ${column}${row !== undefined && row >= 0 ? `, row ${row}` : ""}: ` : ""}${message}`)))
+          settle(Effect.fail(fail(`${command.join(" ")}: ${cause instanceof InvalidTable ? `its table ${cause.table} is invalid: ${wordsOf(cause)}` : (cause as Error).message}`)))
         }
       })
       return Effect.sync(() => {

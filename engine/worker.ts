@@ -9,7 +9,7 @@ import type { Handed, Timing } from "../cache/action.ts"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
 import { lengthOf } from "../schemas/column.ts"
-import { type InvalidTable, make, type Table, type TableSchema, take } from "../schemas/table.ts"
+import { InvalidTable, make, type Table, type TableSchema, take, wordsOf } from "../schemas/table.ts"
 import { Backend, type ErasedInputs, type ErasedOutputs, type FileError, Files, Report, type Stage, type StageError } from "../stages/stage.ts"
 import { tableSchemas } from "../schemas/tables.ts"
 import { makeFiles } from "./files.ts"
@@ -63,10 +63,8 @@ const forgetTables = (used: ReadonlySet<string>): number => {
 }
 
 /** A violation of a table's schema, in the words of the stage that made it. */
-const explain = (stage: Stage, port: string, cause: unknown): Error => {
-  const { _tag, column, message, row } = cause as InvalidTable
-  return _tag !== "InvalidTable" ? cause as Error : new Expected(`${stage.name} gave an invalid table on its port "${port}": ${column !== "" ? `column ${column}` : ""}${row >= 0 ? `, row ${row}` : ""}: ${message}`)
-}
+const explain = (stage: Stage, port: string, cause: unknown): unknown =>
+  cause instanceof InvalidTable ? new Expected(`${stage.name} gave an invalid table on its port "${port}": ${wordsOf(cause)}`) : cause
 class Expected extends Error {
   readonly lostPixels: boolean
   constructor(message: string, lostPixels = false) {

@@ -21,7 +21,8 @@ import {
   type Vector
 } from "apache-arrow"
 import { partsOf } from "./arrow-writer.ts"
-import { type Asset, type Column, type ColumnKind, type ColumnTypes, openKinds } from "./column.ts"
+import { openKindOf, wanted } from "./arrow-types.ts"
+import type { Asset, Column, ColumnKind, ColumnTypes } from "./column.ts"
 import { InvalidTable, type Table, type TableSchema, validate } from "./table.ts"
 
 const utf8 = new Utf8(), float64 = new Float64(), float32 = new Float32(), int32 = new Int32()
@@ -176,10 +177,15 @@ export const encodeParts = (table: Table): ReadonlyArray<Uint8Array> => {
 export const encode = (table: Table): Uint8Array => joined(encodeParts(table))
 
 type AnyVector = Vector<DataType>
-const rowsOf = <A>(vector: AnyVector, read: (value: unknown) => A): Array<A> => {
+const rowsOf = <A>(vector: AnyVector, read: (value: unknown, row: number) => A): Array<A> => {
   const out: Array<A> = []
-  for (let i = 0; i < vector.length; i++) out[i] = read(vector.get(i))
+  for (let i = 0; i < vector.length; i++) out[i] = read(vector.get(i), i)
   return out
+}
+/** A value that has to be there. */
+const present = <A>(value: A | null | undefined, row: number, what: string): A => {
+  if (value === null || value === undefined) throw new Error(`${what} is null in row ${row}`)
+  return value
 }
 const numberOf = (value: unknown): number => value === null || value === undefined ? Number.NaN : Number(value)
 /** Class ids: null is "none". */
@@ -202,7 +208,7 @@ const flat = <A extends Float32Array | Float64Array | Int32Array>(vector: AnyVec
 }
 
 const vectorsOf = (vector: AnyVector): ColumnTypes["vectors"] => {
-  const width = vector.type instanceof FixedSizeList ? vector.type.listSize : itemsOf(vector.length > 0 ? vector.get(0) : []).length
+  const width = vector.type instanceof FixedSizeList ? vector.type.listSize : rowsOf(vector, (row) => itemsOf(row).length).find((length) => length > 0) ?? 0
   const only = vector.data.length === 1 ? vector.data[0]! : undefined
   if (only !== undefined && vector.type instanceof FixedSizeList && only.nullCount === 0) {
     const child = only.children[0], values: unknown = child?.values
@@ -252,10 +258,11 @@ const textsOf = (vector: AnyVector): Array<string | null> => {
   }
   return out
 }
-const assetOf = (value: unknown): Asset => {
-  const { band, path, digest, index, gsd } = value as Record<keyof Asset, unknown>
-  return { band: String(band), path: String(path), digest: String(digest), index: Number(index), gsd: numberOf(gsd) }
-}
+const assetsOf = (value: unknown, row: number): Array<Asset> => itemsOf(value).map((item) => {
+  const { band, path, digest, index, gsd } = present(item, row, "an asset") as Record<keyof Asset, unknown>
+  const text = (value: unknown, field: string) => String(present(value, row, `the ${field} of an asset`))
+  return { band: text(band, "band"), path: text(path, "path"), digest: text(digest, "digest"), index: integerOf(present(index, row, "the index of an asset")), gsd: numberOf(gsd) }
+})
 
 const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
   switch (kind) {
@@ -263,7 +270,7 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
     case "optionalText":
       return textsOf(vector)
     case "texts":
-      return rowsOf(vector, (value) => itemsOf(value).map(String))
+      return rowsOf(vector, (value, row) => itemsOf(value).map((item) => String(present(item, row, "a text of a list"))))
     case "number":
       return flat(vector, Float64Array)
     case "time":
@@ -279,12 +286,9 @@ const columnOf = (kind: ColumnKind, vector: AnyVector): Column => {
     case "numbers":
       return listsOf(vector, Float64Array)
     case "assets":
-      return rowsOf(vector, (value) => itemsOf(value).map(assetOf))
+      return rowsOf(vector, assetsOf)
   }
 }
-
-const openKindOf = (type: DataType): (typeof openKinds)[number] | undefined =>
-  type instanceof FixedSizeList || type instanceof List ? "vectors" : DataType.isInt(type) || (DataType.isDictionary(type) && DataType.isInt(type.dictionary)) ? "integer" : DataType.isFloat(type) ? "float" : undefined
 
 /** A column that is decoded when it is first read: of a wide table most stages read one or two. */
 class Decoded {
@@ -303,8 +307,8 @@ class Decoded {
 }
 
 /**
- * Reads an Arrow IPC file (or stream) as a table of the given schema, also one that another program wrote: any chunking, dictionaries and
- * integer or float widths. Columns the schema does not know are open columns, or an error where the table has none.
+ * Reads an Arrow IPC file (or stream) as a table of the given schema, also one that another program wrote: any chunking, and the types of
+ * `schemas/arrow-types.ts`. Columns the schema does not know are open columns, or an error where the table has none.
  * Throws `InvalidTable`. `trusted` is for bytes that were checked when they were written: it skips the checks, and decodes a column when
  * it is first read.
  */
@@ -312,10 +316,17 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
   const fail = (column: string, message: string): never => {
     throw new InvalidTable({ table: schema.name, column, row: -1, message })
   }
-  const arrow = tableFromIPC(bytes)
+  let arrow: ReturnType<typeof tableFromIPC>
+  try {
+    arrow = tableFromIPC(bytes)
+  } catch (cause) {
+    return fail("", `not readable as an Arrow file: ${cause instanceof Error ? cause.message : String(cause)}: write one without compression, of plain types`)
+  }
   const columns = new Map<string, { readonly kind: ColumnKind; readonly column: Column }>()
-  const present = new Map(arrow.schema.fields.map((field) => [field.name, field.type as DataType]))
-  const read = (name: string, kind: ColumnKind) => {
+  const fields = new Map(arrow.schema.fields.map((field) => [field.name, field.type as DataType]))
+  const read = (name: string, kind: ColumnKind, type: DataType) => {
+    const other = wanted(kind, type)
+    if (other !== undefined) fail(name, `it is ${type.toString()}, and has to be ${other}`)
     const of = (): Column => {
       try {
         return columnOf(kind, arrow.getChild(name) as unknown as AnyVector)
@@ -326,14 +337,15 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
     columns.set(name, trusted ? new Decoded(kind, of) : { kind, column: of() })
   }
   for (const [name, spec] of Object.entries(schema.columns)) {
-    if (present.has(name)) read(name, spec.kind)
-    else if (!spec.optional) fail(name, `the column ${name} is missing; there are ${[...present.keys()].join(", ")}`)
+    const type = fields.get(name)
+    if (type !== undefined) read(name, spec.kind, type)
+    else if (!spec.optional) fail(name, `the column ${name} is missing; there are ${[...fields.keys()].join(", ") || "none"}`)
   }
-  for (const [name, type] of [...present].filter(([name]) => !(name in schema.columns)).toSorted(([a], [b]) => a < b ? -1 : 1)) {
+  for (const [name, type] of [...fields].filter(([name]) => !(name in schema.columns)).toSorted(([a], [b]) => a < b ? -1 : 1)) {
     if (!schema.open) fail(name, `${schema.name} has no column of that name`)
     const kind = openKindOf(type)
     if (kind === undefined) fail(name, `${type.toString()} is none of what an annotation can be: class ids (integers), scores (floats), vectors`)
-    else read(name, kind)
+    else read(name, kind, type)
   }
   const metadata = Object.fromEntries([...arrow.schema.metadata].filter(([name]) => !name.startsWith("outcrop.") && name !== "pandas" && !name.startsWith("ARROW:")))
   const table: Table = { schema, rows: arrow.numRows, columns, metadata }

@@ -58,6 +58,9 @@ export class InvalidTable extends Data.TaggedError("InvalidTable")<{
   readonly message: string
 }> {}
 
+/** What is wrong with a table, and where. */
+export const wordsOf = ({ column, message, row }: InvalidTable): string => `${column === "" ? "" : `column ${column}${row >= 0 ? `, row ${row}` : ""}: `}${message}`
+
 type Options = Partial<Pick<ColumnSpec, "finite" | "optional" | "width" | "oneOf">>
 type Declared<K extends ColumnKind, Optional extends boolean> = Omit<ColumnSpec<K>, "optional"> & { readonly optional: Optional }
 /** Declares a column. */

@@ -246,7 +246,7 @@ fs.appendFileSync("log.txt", "ran\\n")
 if (params.fail) { console.error("the reason it fails\\nin two lines"); process.exit(3) }
 if (params.hang) { require("node:child_process").spawnSync("sleep", ["41.5"]) }
 const ids = [...tableFromIPC(fs.readFileSync(process.env.OUTCROP_IN_SAMPLES)).getChild("sample_id")]
-if (!params.nothing) fs.writeFileSync(process.env.OUTCROP_OUT_ANNOTATIONS, tableToIPC(new Table({ sample_id: vectorFromArray(ids, new Utf8()), class: vectorFromArray(ids.map((_, i) => i % params.classes), new Int32()) }), "file"))
+if (!params.nothing) fs.writeFileSync(process.env.OUTCROP_OUT_ANNOTATIONS, tableToIPC(new Table({ sample_id: vectorFromArray(ids, new Utf8()), class: params.words ? vectorFromArray(ids, new Utf8()) : vectorFromArray(ids.map((_, i) => i % params.classes), new Int32()) }), "file"))
 `.replace("process.env.APACHE_ARROW", JSON.stringify(new URL("../../node_modules/apache-arrow/Arrow.node.js", import.meta.url).pathname))
   const withCommand = (params: string, needs = "{ samples }") => {
     const folder = base.copy()
@@ -282,6 +282,10 @@ if (!params.nothing) fs.writeFileSync(process.env.OUTCROP_OUT_ANNOTATIONS, table
 
   it("that writes nothing is told so", async () => {
     expect((await withCommand("{ classes: 2, nothing: true }").outcrop("run", "classes", "--jobs", "1")).err).toContain("it ended well but wrote no file to OUTCROP_OUT_ANNOTATIONS")
+  })
+
+  it("whose table has a column of another type is told which, and what it may be", async () => {
+    expect((await withCommand("{ classes: 2, words: true }").outcrop("run", "classes", "--jobs", "1")).err).toContain("its table annotations is invalid: column class: Utf8 is none of what an annotation can be: class ids (integers), scores (floats), vectors")
   })
 
   it("whose program or source is not there is told so", async () => {

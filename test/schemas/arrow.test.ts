@@ -216,6 +216,61 @@ function columnBytes(table: Table): arrow.Vector {
   return arrow.tableFromIPC(encode(table)).getChild("assets")! as unknown as arrow.Vector
 }
 
+describe("a type that does not fit a column is refused, with what it is and what it has to be", () => {
+  const item = <T extends arrow.DataType>(type: T) => new arrow.List(new arrow.Field("item", type))
+  const none = columnBytes(make(Samples, { sample_id: ["a", "b"], assets: [[], []] }))
+  const samples = (column: string, vector: arrow.Vector) => foreign({ sample_id: utf8(["a", "b"]), assets: none, [column]: vector })
+
+  it.each([
+    ["labels", "Utf8", "lists of text", utf8(["water;trees", "water"])],
+    ["labels", "List<Float64>", "lists of text", arrow.vectorFromArray([[1.5], []], item(new arrow.Float64()))],
+    ["label", "Bool", "text", arrow.vectorFromArray([true, false], new arrow.Bool())],
+    ["label", "Binary", "text", arrow.vectorFromArray([Uint8Array.of(97), Uint8Array.of(98)], new arrow.Binary())],
+    ["lat", "Utf8", "numbers", utf8(["12.5 N", "7"])],
+    ["lat", "Dictionary<Int32, Utf8>", "numbers", arrow.vectorFromArray(["12.5", "7"], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32()))],
+    ["lat", "Decimal[5e+2]", "numbers", arrow.makeVector(arrow.makeData({ type: new arrow.Decimal(2, 5), length: 2, nullCount: 0, data: new Uint32Array(8) }))],
+    ["time", "Utf8", "points in time", utf8(["2020-01-02", "2020-01-03"])],
+    ["time", "Int64", "points in time", arrow.vectorFromArray([1577836800n, 0n], new arrow.Int64())],
+    ["box", "List<Utf8>", "lists of numbers", arrow.vectorFromArray([["1", "2", "3", "4"], []], item(new arrow.Utf8()))],
+    ["assets", "Utf8", "lists of structs with the fields band, path, digest", utf8(["a.png", "b.png"])],
+    ["assets", "List<Struct<{path:Utf8}>>", "lists of structs with the fields band, path, digest", arrow.vectorFromArray([[], []], item(new arrow.Struct([new arrow.Field("path", new arrow.Utf8())])))]
+  ])("%s as %s", (column, is, wanted, vector) => {
+    for (const trusted of [false, true]) {
+      expect(() => decode(Samples, samples(column, vector), trusted)).toThrow(expect.objectContaining({ _tag: "InvalidTable", column, message: expect.stringContaining(`it is ${is}, and has to be ${wanted}`) }))
+    }
+  })
+
+  it("but those without loss are taken: integers for numbers, dates for times, lists of integers for boxes, and nulls alone", () => {
+    const table = decode(Samples, foreign({
+      sample_id: utf8(["a", "b"]),
+      assets: none,
+      lat: arrow.vectorFromArray([7n, null], new arrow.Int64()),
+      time: arrow.vectorFromArray([new Date(86_400_000), null], new arrow.DateDay()),
+      box: arrow.vectorFromArray([null, [1, 2, 3, 4]], item(new arrow.Int32())),
+      labels: arrow.vectorFromArray([[], []], item(new arrow.Null())),
+      label: arrow.vectorFromArray([null, null], new arrow.Null())
+    }))
+    expect(columnOf(table, "lat", "number")).toEqual(Float64Array.of(7, Number.NaN))
+    expect(columnOf(table, "time", "time")).toEqual(Float64Array.of(86_400_000, Number.NaN))
+    expect(columnOf(table, "box", "vectors")).toEqual({ width: 4, values: Float32Array.of(Number.NaN, Number.NaN, Number.NaN, Number.NaN, 1, 2, 3, 4) })
+    expect(columnOf(table, "labels", "texts")).toEqual([[], []])
+    expect(columnOf(table, "label", "optionalText")).toEqual([null, null])
+  })
+
+  it("open columns take their kind from their type: LargeList is a vector, a list of text is nothing", () => {
+    const large = arrow.makeVector(arrow.makeData({ type: new arrow.LargeList(new arrow.Field("item", new arrow.Float64())), length: 1, nullCount: 0, valueOffsets: BigInt64Array.of(0n, 2n), child: arrow.vectorFromArray([1, 2], new arrow.Float64()).data[0]! }))
+    expect(columnOf(decode(Annotations, foreign({ sample_id: utf8(["a"]), target: large })), "target", "vectors")).toEqual({ width: 2, values: Float32Array.of(1, 2) })
+    expect(violation(Annotations, foreign({ sample_id: utf8(["a"]), names: arrow.vectorFromArray([["heron"]], item(new arrow.Utf8())) }))).toMatchObject({ column: "names" })
+  })
+
+  it("a null among the texts of a list, or in an asset, is refused with its row, not read as the text \"null\"", () => {
+    expect(violation(Samples, samples("labels", arrow.vectorFromArray([["x"], ["y", null]], item(new arrow.Utf8()))))).toMatchObject({ column: "labels", message: "not readable as texts: a text of a list is null in row 1" })
+    const asset = (none.type as arrow.List<arrow.Struct>).children[0]!.type
+    const nameless = arrow.vectorFromArray([[{ band: "image", path: null, digest: "0", index: -1, gsd: 1 }], []], item(asset))
+    expect(violation(Samples, foreign({ sample_id: utf8(["a", "b"]), assets: nameless }))).toMatchObject({ column: "assets", message: "not readable as assets: the path of an asset is null in row 0" })
+  })
+})
+
 describe("what is not there", () => {
   it("is null in the file: Arrow's readers see absent, not NaN", () => {
     const table = make(Samples, { sample_id: ["a", "b"], assets: [[], []], lat: Float64Array.of(1, Number.NaN), time: Float64Array.of(0, Number.NaN), label: ["x", null] })
