@@ -23,7 +23,7 @@ import {
 import { partsOf } from "./arrow-writer.ts"
 import { openKindOf, wanted } from "./arrow-types.ts"
 import type { Asset, Column, ColumnKind, ColumnTypes } from "./column.ts"
-import { InvalidTable, type Table, type TableSchema, validate } from "./table.ts"
+import { InvalidTable, type Table, type TableSchema, unknownColumns, validate } from "./table.ts"
 
 const utf8 = new Utf8(), float64 = new Float64(), float32 = new Float32(), int32 = new Int32()
 const assetType = new Struct([
@@ -342,7 +342,7 @@ export const decode = (schema: TableSchema, bytes: Uint8Array, trusted = false):
     else if (!spec.optional) fail(name, `the column ${name} is missing; there are ${[...fields.keys()].join(", ") || "none"}`)
   }
   for (const [name, type] of [...fields].filter(([name]) => !(name in schema.columns)).toSorted(([a], [b]) => a < b ? -1 : 1)) {
-    if (!schema.open) fail(name, `${schema.name} has no column of that name`)
+    if (!schema.open) fail(name, unknownColumns(schema, [name]))
     const kind = openKindOf(type)
     if (kind === undefined) fail(name, `${type.toString()} is none of what an annotation can be: class ids (integers), scores (floats), vectors`)
     else read(name, kind, type)

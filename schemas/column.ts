@@ -59,10 +59,6 @@ export const isVectors = (column: Column | OpenColumn): column is Vectors => "wi
 /** The number of rows of a column. */
 export const lengthOf = (column: Column): number => isVectors(column) ? (column.width === 0 ? 0 : column.values.length / column.width) : column.length
 
-/** The kind of an open column, by its type. */
-export const openKindOf = (column: OpenColumn): (typeof openKinds)[number] =>
-  column instanceof Int32Array ? "integer" : column instanceof Float32Array ? "float" : "vectors"
-
 /** One row of a set of vectors, as a view. */
 export const vectorAt = (vectors: Vectors, row: number): Float32Array =>
   vectors.values.subarray(row * vectors.width, (row + 1) * vectors.width)

@@ -3,7 +3,8 @@
  * of a violation. Tables cross every boundary between stages; `sample_id` is the join key everywhere.
  */
 import * as Data from "effect/Data"
-import { type Column, type ColumnKind, type ColumnTypes, isVectors, lengthOf, type OpenColumn, openKindOf, takeColumn } from "./column.ts"
+import { type Column, type ColumnKind, type ColumnTypes, isVectors, lengthOf, type OpenColumn, openKinds, takeColumn } from "./column.ts"
+import { suggest } from "./spelling.ts"
 
 /** How one column is declared. */
 export interface ColumnSpec<K extends ColumnKind = ColumnKind> {
@@ -102,28 +103,41 @@ const absent = (kind: ColumnKind, rows: number, width: number): Column => {
   }
 }
 
+/** What stands beside the columns of a table as a stage has it. */
+const besideColumns = ["rows", "open", "metadata"]
+
+/** What to say of columns that a table does not have. */
+export const unknownColumns = ({ columns, name, open }: TableSchema, unknown: ReadonlyArray<string>): string => {
+  const own = Object.keys(columns)
+  return `${name} has no column ${unknown.map((each) => `"${each}"${suggest(each, own)}`).join(", ")}; ${open ? `columns of your own go into open: { ${unknown.join(", ")} }` : `it has ${own.join(", ")}`}`
+}
+
 /** Checks what a stage gave against the schema and orders its rows by the key. Throws `InvalidTable`. */
 export const make = <C extends Columns>(schema: TableSchema<C>, given: TableInput<C>): Table => {
   const fail = (column: string, row: number, message: string): never => {
     throw new InvalidTable({ table: schema.name, column, row, message })
   }
   const values: Readonly<Record<string, unknown>> = given
-  const names = Object.keys(schema.columns)
-  const first = names.find((name) => values[name] !== undefined)
-  const open = Object.entries(given.open ?? {}).toSorted(([a], [b]) => a < b ? -1 : 1)
-  const rows = first !== undefined ? lengthOf(values[first] as Column) : open[0] === undefined ? 0 : lengthOf(open[0][1])
-  const columns = new Map<string, { kind: ColumnKind; column: Column }>()
-  for (const name of names) {
-    const spec = schema.columns[name]!
-    const value = values[name]
-    if (value === undefined && !spec.optional) fail(name, -1, `the column ${name} is missing`)
-    columns.set(name, { kind: spec.kind, column: value === undefined ? absent(spec.kind, rows, spec.width ?? 0) : value as Column })
+  const open = Object.entries<unknown>(given.open ?? {}).toSorted(([a], [b]) => a < b ? -1 : 1)
+  const strange = [...Object.keys(given).filter((name) => values[name] !== undefined && !(name in schema.columns) && !besideColumns.includes(name)), ...(schema.open ? [] : open.map(([name]) => name))]
+  if (strange.length > 0) fail(strange[0]!, -1, unknownColumns(schema, strange))
+  const filled = new Map<string, { readonly kind: ColumnKind; readonly column: Column }>()
+  const fill = (name: string, value: unknown, kinds: ReadonlyArray<ColumnKind>) => {
+    const kind = kinds.find((kind) => isOfKind(kind, value))
+    if (kind === undefined) fail(name, -1, `${kinds.length > 1 ? "an open" : `a ${kinds[0]}`} column is ${kinds.map((kind) => inMemory[kind]).join(" or ")}, got ${value === null ? "null" : Object.getPrototypeOf(value)?.constructor?.name ?? typeof value}`)
+    else filled.set(name, { kind, column: value as Column })
   }
-  if (open.length > 0 && !schema.open) fail(open[0]![0], -1, `${schema.name} has no column of that name`)
+  for (const [name, { kind, optional }] of Object.entries(schema.columns)) {
+    if (values[name] !== undefined) fill(name, values[name], [kind])
+    else if (!optional) fail(name, -1, `the column ${name} is missing`)
+  }
   for (const [name, value] of open) {
     if (name in schema.columns) fail(name, -1, `the name ${name} belongs to the table`)
-    columns.set(name, { kind: openKindOf(value), column: value })
+    fill(name, value, openKinds)
   }
+  const first = filled.values().next().value, rows = first === undefined ? 0 : lengthOf(first.column)
+  const declared = Object.entries(schema.columns).map(([name, { kind, width }]) => [name, filled.get(name) ?? { kind, column: absent(kind, rows, width ?? 0) }] as const)
+  const columns = new Map([...declared, ...filled])
   const made: Table = { schema, rows, columns, metadata: given.metadata ?? {} }
   validate(made)
   return sortRows(made)
@@ -143,7 +157,7 @@ const inMemory: Readonly<Record<ColumnKind, string>> = {
   time: "a Float64Array",
   assets: "an array of arrays of assets"
 }
-const isOfKind = (kind: ColumnKind, column: Column): boolean => {
+const isOfKind = (kind: ColumnKind, column: unknown): boolean => {
   switch (kind) {
     case "number":
     case "time":
@@ -153,7 +167,7 @@ const isOfKind = (kind: ColumnKind, column: Column): boolean => {
     case "float":
       return column instanceof Float32Array
     case "vectors":
-      return isVectors(column) && Number.isInteger(column.width) && column.values instanceof Float32Array
+      return typeof column === "object" && column !== null && "width" in column && Number.isInteger(column.width) && "values" in column && column.values instanceof Float32Array
     case "floats":
       return Array.isArray(column) && column.every((row) => row instanceof Float32Array)
     case "numbers":
@@ -163,7 +177,7 @@ const isOfKind = (kind: ColumnKind, column: Column): boolean => {
   }
 }
 
-/** Checks lengths, kinds, allowed values, finite values and the uniqueness of the key. Throws `InvalidTable`. */
+/** Checks lengths, allowed values, finite values and the uniqueness of the key. Throws `InvalidTable`. */
 export const validate = (checked: Table): void => {
   const fail = (column: string, row: number, message: string): never => {
     throw new InvalidTable({ table: checked.schema.name, column, row, message })
@@ -173,7 +187,6 @@ export const validate = (checked: Table): void => {
     if (isVectors(column) && column.width > 0 && column.values.length % column.width !== 0) {
       fail(name, -1, `${column.values.length} values do not fill rows of width ${column.width}`)
     }
-    if (!isOfKind(kind, column)) fail(name, -1, `a ${kind} column is ${inMemory[kind]}, got ${column === null ? "null" : Object.getPrototypeOf(column)?.constructor?.name ?? typeof column}`)
     const length = isVectors(column) && column.width === 0 ? checked.rows : lengthOf(column)
     if (length !== checked.rows) fail(name, -1, `${length} rows where the table has ${checked.rows}`)
     if (spec === undefined) continue

@@ -5,7 +5,7 @@ import type { ColumnTypes } from "../../schemas/column.ts"
 import { Embeddings } from "../../schemas/embeddings.ts"
 import { Samples } from "../../schemas/samples.ts"
 import { Split } from "../../schemas/split.ts"
-import { compareText, InvalidTable, make, take, view } from "../../schemas/table.ts"
+import { compareText, InvalidTable, make, type TableInput, take, view } from "../../schemas/table.ts"
 import { tableSchemas } from "../../schemas/tables.ts"
 import { contentOf, tablesOf } from "./tables.ts"
 
@@ -62,6 +62,21 @@ describe("a table that breaks its schema is refused, with column, row and value"
   it("a column under a name that the table does not have", () => {
     expect(violation(() => make(Split, { sample_id: ["a"], split: ["train"], open: { extra: Int32Array.of(1) } })).column).toBe("extra")
     expect(violation(() => make(Annotations, { sample_id: ["a"], open: { sample_id: Int32Array.of(1) } })).column).toBe("sample_id")
+  })
+
+  it("columns beside those of the table, which would be lost: they are named, with the near name or where they go", () => {
+    const more: unknown = { sample_id: ["a"], split: ["train"], spilt: ["train"], fold: Int32Array.of(1), rows: 1, other: undefined }
+    expect(violation(() => make(Split, more as TableInput<typeof Split.columns>))).toMatchObject({ column: "spilt", row: -1, message: 'split has no column "spilt" (did you mean "split"?), "fold"; it has sample_id, split' })
+    const flat: unknown = { sample_id: ["a"], class: Int32Array.of(1), score: Float32Array.of(1) }
+    expect(violation(() => make(Annotations, flat as TableInput<typeof Annotations.columns>))).toMatchObject({ column: "class", message: 'annotations has no column "class", "score"; columns of your own go into open: { class, score }' })
+  })
+
+  it.each([["Array", ["x"]], ["Float64Array", Float64Array.of(1)], ["null", null], ["String", "x"], ["Object", { width: 1 }]])("an open column that is of no kind: %s", (is, column: unknown) => {
+    expect(violation(() => make(Annotations, { sample_id: ["a"], open: { class: column as Int32Array } }))).toMatchObject({ column: "class", message: `an open column is an Int32Array or a Float32Array or { width, values: Float32Array }, got ${is}` })
+  })
+
+  it.each([["null", null], ["String", "x"], ["Number", 7]])("a declared column that is %s", (is, column: unknown) => {
+    expect(violation(() => make(Split, { sample_id: column as ReadonlyArray<string>, split: ["train"] }))).toMatchObject({ column: "sample_id", message: `a text column is an array of strings, got ${is}` })
   })
 
   it("text that is none", () => {
