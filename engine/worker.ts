@@ -9,6 +9,7 @@ import type { Handed, Timing } from "../cache/action.ts"
 import { openCache, type Cache } from "../cache/cache.ts"
 import { decode } from "../schemas/arrow.ts"
 import { lengthOf } from "../schemas/column.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { InvalidTable, make, type Table, type TableSchema, take, wordsOf } from "../schemas/table.ts"
 import { Backend, type ErasedInputs, type ErasedOutputs, type FileError, Files, Report, type Stage, type StageError } from "../stages/stage.ts"
 import { tableSchemas } from "../schemas/tables.ts"
@@ -111,6 +112,7 @@ const run = async (job: Job): Promise<FromWorker> => {
     Layer.succeed(Backend, { name: job.backend ?? "" })
   )
   const perform = async <A>(work: Effect.Effect<A, StageError | FileError, Files | Report | Backend>): Promise<A> => {
+    if (!Effect.isEffect(work)) throw new Expected(`${stage.name} has to return an Effect: write its functions as Effect.fn("${stage.name}")(function*(...) { ... })`)
     const exit = await Effect.runPromiseExit(Effect.provide(work, services))
     if (Exit.isSuccess(exit)) return exit.value
     const failure = exit.cause.reasons.find(Cause.isFailReason)
@@ -140,21 +142,25 @@ const run = async (job: Job): Promise<FromWorker> => {
     return { member, read, tables: joined.tables, all, fitting }
   })
 
-  const check = (declared: Readonly<Record<string, TableSchema>>, given: ErasedOutputs): Record<string, Table> =>
-    Object.fromEntries(Object.entries(declared).map(([port, schema]) => {
-      const table = given[port]
-      if (table === undefined) throw new Expected(`${stage.name} gave nothing on its port "${port}"`)
+  const check = (declared: Readonly<Record<string, TableSchema>>, given: ErasedOutputs | undefined): Record<string, Table> => {
+    const ports = Object.keys(declared), strange = Object.entries(given ?? {}).find(([port, table]) => table !== undefined && !ports.includes(port))?.[0]
+    if (strange !== undefined) throw new Expected(`${stage.name} gave "${strange}"${suggest(strange, ports)}, which is none of its ports: ${ports.join(", ")}`)
+    return Object.fromEntries(Object.entries(declared).map(([port, schema]) => {
+      const table = given?.[port]
+      if (typeof table !== "object" || table === null) throw new Expected(`${stage.name} gave nothing on its port "${port}": return { ${ports.map((each) => `${each}: { ... }`).join(", ")} }`)
       try {
         return [port, make(schema, table)]
       } catch (cause) {
         throw explain(stage, port, cause)
       }
     }))
+  }
 
   if (job.task === "embed") {
     const { member, read, tables: samples } = prepared[0]!
     const learned = Object.fromEntries(Object.entries(job.learned).map(([port, input]) => [port, tableOf(input)]))
     const vectors = await perform(stage.embed!(learnedOf(learned), inputsOf(samples, read), member.parameters, job.view!))
+    if (!(vectors?.values instanceof Float32Array)) throw new Expected(`${stage.name} gave no vectors: return { width, values: Float32Array }`)
     if (vectors.values.length !== vectors.width * job.rows!.length) throw new Expected(`${stage.name} gave ${vectors.values.length} values for ${job.rows!.length} samples of width ${vectors.width}`)
     const bad = vectors.values.findIndex((value) => !Number.isFinite(value))
     if (bad >= 0) {

@@ -134,6 +134,25 @@ describe("a stage that fails", () => {
     expect((await other.outcrop("run", "samples", "--jobs", "1")).err).toMatch(/port "samples": column sample_id, row 1: "same" stands in more than one row/)
   })
 
+  it.each([
+    ["return { annotations:", "return { annotation:", 'mine/classes gave "annotation" (did you mean "annotations"?), which is none of its ports: annotations'],
+    ["return { annotations:", "void { annotations:", 'mine/classes gave nothing on its port "annotations": return { annotations: { ... } }'],
+    ["open: { class: Int32Array.from(samples.label, (label) => names.indexOf(label)) }", "class: names", 'column class: annotations has no column "class"; columns of your own go into open: { class }'],
+    ["Effect.fn(\"mine/classes\")(function*({ samples }) {", "(({ samples }) => {", 'mine/classes has to return an Effect: write its functions as Effect.fn("mine/classes")(function*(...) { ... })']
+  ])("by what a stage returns is told in words: %s as %s", async (from, to, message) => {
+    const folder = base.copy()
+    folder.edit("classes.ts", from, to)
+    const { err } = await folder.outcrop("run", "classes", "--jobs", "1")
+    expect(err).toContain(message)
+    expect(err).not.toMatch(/\n\s+at /)
+  })
+
+  it("by an embedding that is none is told in words", async () => {
+    const folder = base.copy()
+    folder.edit("embed.ts", "return {", "void {")
+    expect((await folder.outcrop("run", "embed", "--jobs", "1")).err).toContain("gave no vectors: return { width, values: Float32Array }")
+  })
+
   it("among siblings fails alone", async () => {
     const folder = base.copy()
     folder.edit("train.ts", "  fit: Effect.fn(\"train/centre.fit\")(function*({ embeddings: { embedding, rows, sample_id } }) {", `  siblings: {
