@@ -28,6 +28,14 @@ export type Command = typeof Command.Type
 
 export const isCommand = (uses: string): boolean => Stage.kinds.some((kind) => uses === `${kind}/command`)
 
+/** What the variables of a port end in. */
+export const variable = (port: string): string => port.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")
+const checkPorts = (direction: "IN" | "OUT", ports: ReadonlyArray<string>): void => {
+  for (const [name, [one, other]] of Map.groupBy(ports, variable)) {
+    if (other !== undefined) throw new UnknownImplementation(`the ports "${one}" and "${other}" would share the variable OUTCROP_${direction}_${name}: rename one`)
+  }
+}
+
 const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null
 
 /** The implementation behind a `<kind>/command` with these parameters and bound ports. Throws `UnknownImplementation`. */
@@ -39,6 +47,8 @@ export const commandStage = (uses: string, given: unknown, ports: ReadonlyArray<
     if (table === undefined) throw new UnknownImplementation(`there is no table "${String(name)}"${suggest(String(name), Object.keys(tableSchemas))}; tables are ${Object.keys(tableSchemas).join(", ")}`)
     return [port, table]
   }))
+  checkPorts("IN", ports)
+  checkPorts("OUT", Object.keys(gives))
   const sources = isMapping(given) && Array.isArray(given["sources"]) ? given["sources"].map(String) : []
   const digests = Object.fromEntries(sources.map((source) => {
     const file = resolve(folder, source)

@@ -8,13 +8,12 @@ import type { Cache } from "../cache/cache.ts"
 import { readWhole, writeParts } from "../cache/store.ts"
 import { decode, encodeParts } from "../schemas/arrow.ts"
 import { InvalidTable, make, type Table, type TableInput, view, wordsOf } from "../schemas/table.ts"
-import type { Command } from "./command.ts"
+import { type Command, variable } from "./command.ts"
 import type { Node } from "./expand.ts"
 import { keepTables } from "./output.ts"
 import { WorkFailed } from "./pool.ts"
 import type { MemberResult } from "./protocol.ts"
 
-const variable = (port: string) => port.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")
 /** The last lines of what a program said. */
 const tail = (text: string) => text.trimEnd().split("\n").slice(-30).join("\n")
 

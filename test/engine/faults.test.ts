@@ -299,6 +299,15 @@ if (!params.nothing) fs.writeFileSync(process.env.OUTCROP_OUT_ANNOTATIONS, table
     expect((await folder.outcrop("run", "--jobs", "1")).err).toMatch(/no-such-program cannot be started/)
   })
 
+  it("whose ports would share a variable is refused before anything runs, with both names", async () => {
+    const { code, err } = await withCommand("{ classes: 2 }", "{ my-samples: samples, my_samples: samples }").outcrop("plan")
+    expect(code).toBe(2)
+    expect(err).toContain('the ports "my-samples" and "my_samples" would share the variable OUTCROP_IN_MY_SAMPLES: rename one')
+    const gives = withCommand("{ classes: 2 }")
+    gives.edit("pipeline.yaml", "gives: annotations", "gives: { a.b: annotations, A-B: annotations }")
+    expect((await gives.outcrop("plan")).err).toContain('the ports "a.b" and "A-B" would share the variable OUTCROP_OUT_A_B: rename one')
+  })
+
   it("is killed with all it started on Ctrl-C", async () => {
     const folder = withCommand("{ classes: 2, hang: true }")
     const { child, said } = folder.start("run", "classes", "--jobs", "1")
