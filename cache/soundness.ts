@@ -12,21 +12,23 @@ import { canonical, digestOf, type Document } from "./canonical.ts"
 export const isDigest = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)
 
 const Texts = Schema.Record(Schema.String, Schema.String)
+/** One table that a node gave, as documents hold it. */
+export const Output = Schema.Struct({
+  table: Schema.String,
+  rows: Schema.Finite,
+  columns: Schema.Record(Schema.String, Schema.Struct({ kind: Schema.String, digest: Schema.String })),
+  metadata: Texts,
+  blob: Schema.String.check(Schema.makeFilter(isDigest)),
+  bytes: Schema.Finite,
+  kept: Schema.Literals(["inline", "blob", "rows"])
+})
 const Shape = Schema.Struct({
   version: Schema.Literal(1),
   key: Schema.String,
   identity: Schema.String,
   uses: Schema.String,
   preimage: Schema.Record(Schema.String, Schema.Unknown),
-  outputs: Schema.Record(Schema.String, Schema.Struct({
-    table: Schema.String,
-    rows: Schema.Finite,
-    columns: Schema.Record(Schema.String, Schema.Struct({ kind: Schema.String, digest: Schema.String })),
-    metadata: Texts,
-    blob: Schema.String.check(Schema.makeFilter(isDigest)),
-    bytes: Schema.Finite,
-    kept: Schema.Literals(["inline", "blob", "rows"])
-  })),
+  outputs: Schema.Record(Schema.String, Output),
   inline: Texts,
   notices: Schema.Array(Schema.String),
   trace: Schema.optionalKey(Texts),

@@ -32,6 +32,12 @@ export interface StoredFile {
 /** SHA-256, hex, of bytes that may come in several parts, of any size. */
 export const digestBytes = (...parts: ReadonlyArray<Uint8Array>): string => parts.reduce(updateBytes, createHash("sha256")).digest("hex")
 
+/** The text of a document's file, whose last line is the SHA-256 of what precedes it; `undefined` where it is damaged. */
+export const documentText = (content: string): string | undefined => {
+  const end = content.lastIndexOf("\n", content.length - 2), text = content.slice(0, end)
+  return hash("sha256", text, "hex") === content.slice(end + 1, -1) ? text : undefined
+}
+
 export class Store {
   readonly root: string
 
@@ -102,10 +108,7 @@ export class Store {
   /** The text of a document; `undefined` where there is none or it is damaged. */
   document(folder: string, name: string): string | undefined {
     try {
-      const content = fs.readFileSync(this.#documentPath(folder, name), "utf8")
-      const end = content.lastIndexOf("\n", content.length - 2)
-      const text = content.slice(0, end)
-      return hash("sha256", text, "hex") === content.slice(end + 1, -1) ? text : undefined
+      return documentText(fs.readFileSync(this.#documentPath(folder, name), "utf8"))
     } catch {
       return undefined
     }

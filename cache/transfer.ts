@@ -3,7 +3,6 @@
  * refused, and so is what is larger than it may be. What comes in is checked as `verify` does it, and written as a run writes it: blobs first,
  * the result last. Its numbers are taken as they are: whether they are true, `replay` tells.
  */
-import { hash } from "node:crypto"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import type { Action } from "./action.ts"
@@ -14,7 +13,7 @@ import { CacheError } from "./error.ts"
 import { partReader } from "./parts.ts"
 import { readSegment } from "./segments.ts"
 import { isDigest, readAction } from "./soundness.ts"
-import { format, type StoredFile, Store } from "./store.ts"
+import { documentText, format, type StoredFile, Store } from "./store.ts"
 import type { Finding, Reader } from "./verify.ts"
 
 /** Bytes of a document: 100 times those of the largest ones that are usual. */
@@ -63,8 +62,7 @@ const documentAt = ({ path }: StoredFile): string | undefined => {
   const opened = openPlain(path, mostDocument)
   if (opened === undefined) return undefined
   try {
-    const content = fs.readFileSync(opened.file, "utf8"), end = content.lastIndexOf("\n", content.length - 2), text = content.slice(0, end)
-    return hash("sha256", text, "hex") === content.slice(end + 1, -1) ? text : undefined
+    return documentText(fs.readFileSync(opened.file, "utf8"))
   } finally {
     fs.closeSync(opened.file)
   }

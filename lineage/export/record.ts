@@ -3,6 +3,7 @@
  * schemas are here, once for both sides.
  */
 import * as Schema from "effect/Schema"
+import { Output } from "../../cache/soundness.ts"
 
 const Texts = Schema.Record(Schema.String, Schema.String)
 
@@ -22,20 +23,14 @@ export const Asked = Schema.Struct({
 })
 export type Asked = typeof Asked.Type
 
-const Output = Schema.Struct({
-  table: Schema.String,
-  rows: Schema.Finite,
-  columns: Schema.Record(Schema.String, Schema.Struct({ kind: Schema.String, digest: Schema.String })),
-  metadata: Texts,
-  blob: Schema.String,
-  bytes: Schema.Finite,
-  kept: Schema.Literals(["inline", "blob", "rows"]),
+const ExportedOutput = Schema.Struct({
+  ...Output.fields,
   /** Paths of the table in the folder; null: it is not there, and `missing` says why. */
   parquet: Schema.NullOr(Schema.String),
   csv: Schema.NullOr(Schema.String),
   missing: Schema.NullOr(Schema.String)
 })
-export type NodeOutput = typeof Output.Type
+export type NodeOutput = typeof ExportedOutput.Type
 
 /** One node of `nodes.json`, in the order of the nodes of `lineage.json`. */
 const NodeRecord = Schema.Struct({
@@ -51,7 +46,7 @@ const NodeRecord = Schema.Struct({
   parameters: Schema.Unknown,
   /** The document whose digest is the key. */
   preimage: Schema.Unknown,
-  outputs: Schema.Record(Schema.String, Output),
+  outputs: Schema.Record(Schema.String, ExportedOutput),
   /** Digests of the files that an ingest stage met, by path below the data root. */
   trace: Schema.NullOr(Texts),
   handed: Schema.Unknown,
