@@ -119,13 +119,15 @@ export const make = <C extends Columns>(schema: TableSchema<C>, given: TableInpu
   }
   const values: Readonly<Record<string, unknown>> = given
   const open = Object.entries<unknown>(given.open ?? {}).toSorted(([a], [b]) => a < b ? -1 : 1)
-  const strange = [...Object.keys(given).filter((name) => values[name] !== undefined && !(name in schema.columns) && !besideColumns.includes(name)), ...(schema.open ? [] : open.map(([name]) => name))]
+  const strange = Object.keys(given).filter((name) => values[name] !== undefined && !(name in schema.columns) && !besideColumns.includes(name))
+  if (!schema.open) strange.push(...open.map(([name]) => name))
   if (strange.length > 0) fail(strange[0]!, -1, unknownColumns(schema, strange))
   const filled = new Map<string, { readonly kind: ColumnKind; readonly column: Column }>()
   const fill = (name: string, value: unknown, kinds: ReadonlyArray<ColumnKind>) => {
     const kind = kinds.find((kind) => isOfKind(kind, value))
-    if (kind === undefined) fail(name, -1, `${kinds.length > 1 ? "an open" : `a ${kinds[0]}`} column is ${kinds.map((kind) => inMemory[kind]).join(" or ")}, got ${value === null ? "null" : Object.getPrototypeOf(value)?.constructor?.name ?? typeof value}`)
-    else filled.set(name, { kind, column: value as Column })
+    if (kind !== undefined) return void filled.set(name, { kind, column: value as Column })
+    const got = value === null ? "null" : Object.getPrototypeOf(value)?.constructor?.name ?? typeof value
+    fail(name, -1, `${kinds.length > 1 ? "an open" : `a ${kinds[0]}`} column is ${kinds.map((kind) => inMemory[kind]).join(" or ")}, got ${got}`)
   }
   for (const [name, { kind, optional }] of Object.entries(schema.columns)) {
     if (values[name] !== undefined) fill(name, values[name], [kind])
