@@ -28,8 +28,10 @@ export const planCommand = Effect.fn("cli/plan")(function*(flags: PlanFlags) {
     const price = result.unpriced === 0 ? `about ${showSeconds(result.seconds)} of work` : result.seconds > 0 ? `more than ${showSeconds(result.seconds)} of work (${result.unpriced} nodes are of a kind that never ran here)` : "time unknown: nothing like it ran here yet"
     console.log(nodes.run + nodes.maybe + nodes.restored + nodes.failed === 0 ?
       `${nodes.total} nodes from ${summary.cells} cells, nothing to do: all cached` :
-      [`${nodes.total} nodes from ${summary.cells} cells`, `${nodes.run} will run`, ...(nodes.maybe > 0 ? [`${nodes.maybe} may run (if their inputs come out different)`] : []), ...(nodes.restored > 0 ? [`${nodes.restored} are lost and will be made again`] : []), `${nodes.cached} cached`, ...(result.rows.embedded > 0 ? [`${result.rows.embedded} rows to embed`] : []), price].join(", "))
+      [`${nodes.total} nodes from ${summary.cells} cells`, `${nodes.run} will run`, ...(nodes.maybe > 0 ? [`${nodes.maybe} may run (if their inputs come out different)`] : []), ...(nodes.restored > 0 ? [`${nodes.restored} are lost and will be made again`] : []), ...(nodes.failed > 0 ? [`${nodes.failed} cannot run`] : []), `${nodes.cached} cached`, ...(result.rows.embedded > 0 ? [`${result.rows.embedded} rows to embed`] : []), price].join(", "))
   }
-  const failed = result.nodes.flatMap(({ missing, node }) => missing?.done === "never" ? [`${node.address}: ${missing.message}`] : [])
-  if (failed.length > 0) return yield* new CommandError({ message: [...new Set(failed)].slice(0, 10).join("\n"), code: 2 })
+  // one cause is told once, with how many nodes it takes
+  const failed = Map.groupBy(result.nodes.flatMap(({ missing, node }) => missing?.done === "never" ? [{ node, message: missing.message }] : []), ({ message }) => message)
+  const lines = [...failed].map(([message, [first, ...more]]) => `${first!.node.address}${more.length === 0 ? "" : ` and ${more.length} more`}: ${message}`)
+  if (lines.length > 0) return yield* new CommandError({ message: [...lines.slice(0, 10), ...(lines.length > 10 ? [`... and ${lines.length - 10} more`] : [])].join("\n"), code: 2 })
 })

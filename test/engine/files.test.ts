@@ -181,6 +181,11 @@ describe("other stages", () => {
       expect(code, word).toBeGreaterThan(0)
       expect(err, word).toMatch(/there is no file model\.bin below the data root .*\(parameter "model"\)/)
     }
+    folder.edit("embed.ts", "model: Stage.FileParameter", "model: Stage.FileParameter, seed: Stage.Seed")
+    folder.write("more.yaml", `${pipeline.replace("stages:", "replicates: { seed: [0, 1, 2] }\nstages:")}  embed: { uses: ./embed.ts, needs: { samples: it }, with: { model: model.bin, seed: $seed } }\n`)
+    const { err, out } = await folder.outcrop("plan", "more.yaml")
+    expect(out).toMatch(/4 nodes from 3 cells, 0 will run, 3 cannot run, 1 cached/)
+    expect(err).toMatch(/^embed seed=0 and 2 more: there is no file model\.bin/)
   })
 })
 
