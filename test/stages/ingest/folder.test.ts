@@ -42,7 +42,25 @@ describe("ingest/folder", () => {
     await expect(ingest(folder, folderOf({ "Forest/a.tif": whole.subarray(0, 100) }), { bands: "eurosat" })).rejects.toThrow("Forest/a.tif is not an image that can be read")
     const { notices, table } = await ingest(folder, folderOf({ "Forest/a.tif": whole, "Forest/b.tif": whole.subarray(0, 100) }), { bands: "eurosat", onError: "skip" })
     expect(table.sample_id).toEqual(["Forest/a.tif"])
-    expect(notices).toEqual([expect.stringContaining("images left out because they cannot be read: 1 of 2 (Forest/b.tif does not decode")])
+    expect(notices).toEqual([expect.stringContaining("all 2 images are of one class"), expect.stringContaining("images left out because they cannot be read: 1 of 2 (Forest/b.tif does not decode")])
+  })
+
+  it("refuses a folder so far up that it would hold one class, and names the one right above the classes", async () => {
+    const image = await png(4, 4)
+    const root = folderOf({ "set/ds/tif/Forest/a.png": image, "set/ds/tif/River/b.png": image, "set/ds/tif/River/c.png": image })
+    await expect(ingest(folder, root, { images: "set" })).rejects.toThrow(
+      'every image would be of one class, "ds", the folder in set, though they lie deeper in 2 folders (set/ds/tif/Forest, set/ds/tif/River); to take these for the classes, give `images: set/ds/tif`'
+    )
+    expect((await ingest(folder, root, { images: "set/ds/tif" })).table.label).toEqual(["Forest", "River", "River"])
+    await expect(ingest(folder, folderOf({ "all/train/Forest/a.png": image, "all/val/Forest/b.png": image }))).rejects.toThrow("give `images: all/train` or `images: all/val`")
+  })
+
+  it("says where there is one class, and where classes are not the folders that images lie in", async () => {
+    const image = await png(4, 4)
+    expect((await ingest(folder, folderOf({ "Forest/a.png": image, "Forest/old/b.png": image }))).notices).toEqual(['all 2 images are of one class, "Forest", the folder in .'])
+    expect((await ingest(folder, folderOf({ "train/Forest/a.png": image, "val/Forest/b.png": image }))).notices).toEqual([
+      "no image lies right in the folder of its class: classes are the folders in . (train, val), images lie deeper (in train/Forest first)"
+    ])
   })
 
   it("refuses a folder without classes", async () => {
