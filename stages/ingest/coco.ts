@@ -65,7 +65,7 @@ const hasBand = (name: string, band: string): boolean => stemOf(name).split(/[_.
 
 /**
  * Finds the files of a listed image. Either it is where its name says; or a folder bears the scene's name (`klang` for
- * `klang_rgb.tiff`) and holds the image, or one file for each of the bands asked for.
+ * `klang_rgb.tiff`) and holds the image, or one file for each of the bands asked for; where it holds some of them, which is said.
  */
 const find = Effect.fnUntraced(function*(folder: string, folders: ReadonlyArray<string>, { file_name }: Image, bands: ReadonlyArray<string> | undefined) {
   const files = yield* Stage.Files
@@ -78,15 +78,15 @@ const find = Effect.fnUntraced(function*(folder: string, folders: ReadonlyArray<
   if (yield* files.exists(inside)) return { name: scene, paths: [inside] as const }
   if (bands === undefined) return undefined
   const names = (yield* files.list(join(folder, scene))).filter(isImage)
-  const paths: Array<string> = []
+  const paths = new Map<string, string>()
   for (const band of bands) {
     const [only, another] = names.filter((name) => hasBand(name, band))
-    if (only === undefined) return undefined
     if (another !== undefined) return yield* fail(`two files in ${join(folder, scene)} may be band ${band} of ${file_name}: ${only} and ${another}`)
-    paths.push(join(join(folder, scene), only))
+    if (only !== undefined) paths.set(band, join(join(folder, scene), only))
   }
-  const [first, ...rest] = paths
-  return first === undefined ? undefined : { name: scene, paths: [first, ...rest] as const }
+  const [first, ...rest] = paths.values(), lost = bands.filter((band) => !paths.has(band))
+  if (first === undefined) return undefined
+  return lost.length === 0 ? { name: scene, paths: [first, ...rest] as const } : `${scene}: ${lost.join(", ")} missing, has ${[...paths.keys()].join(", ")}`
 })
 
 /**
@@ -130,12 +130,15 @@ export default Stage.make({
     const folder = parameters.images ?? folderOf(path)
     const folders = (yield* files.list(folder === "" ? "." : folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
     const found = yield* Effect.forEach(coco.images, (image) => Effect.map(find(folder, folders, image, bands), (at) => ({ at, image })))
-    const lost = found.flatMap(({ at, image }) => at === undefined ? [image] : [])
-    const boxes = lost.reduce((sum, { id }) => sum + thingsOf.get(id)!.length, 0), hint = bands === undefined ? " (scenes of one file a band need `bands`)" : ""
-    yield* leaveOut(`images listed in ${path} that have no file${hint}, and with them ${boxes} of ${coco.annotations.length} boxes`, lost.map(({ file_name }) => file_name), found.length, missing)
+    const leave = (what: string, lost: ReadonlyArray<{ readonly image: Image; readonly said: string }>) => {
+      const boxes = lost.reduce((sum, { image }) => sum + thingsOf.get(image.id)!.length, 0)
+      return leaveOut(`images listed in ${path} ${what}, and with them ${boxes} of ${coco.annotations.length} boxes`, lost.map(({ said }) => said), found.length, missing)
+    }
+    yield* leave("that lack bands", found.flatMap(({ at, image }) => typeof at === "string" ? [{ image, said: at }] : []))
+    yield* leave(`that have no file${bands === undefined ? " (scenes of one file a band need `bands`)" : ""}`, found.flatMap(({ at, image }) => at === undefined ? [{ image, said: image.file_name }] : []))
 
     let undated = 0
-    const present = found.flatMap(({ at, image }) => at === undefined ? [] : [{ ...at, image }])
+    const present = found.flatMap(({ at, image }) => at === undefined || typeof at === "string" ? [] : [{ ...at, image }])
     const images = yield* openAll(present, onError, Effect.fnUntraced(function*({ image, name, paths }) {
       const source = yield* openSource(paths, parameters)
       if (source.width !== image.width || source.height !== image.height) {

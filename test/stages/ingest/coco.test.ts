@@ -99,6 +99,14 @@ describe("ingest/coco", () => {
     expect(port.notices[0]).toMatch(/^images left out because they cannot be read: 1 of 2 \(set\/bay\/bay_rgb.png has 3 bands/)
   })
 
+  it("tells scenes that lack some of the bands from those without a file", async () => {
+    const root = await folder([image(1, "a.png"), image(2, "port_rgb.png"), image(3, "gone.png")], [annotation(1, 2, [1, 1, 2, 2])], { "set/port/B03.png": await png(100, 80), "set/port/B04.png": await png(100, 80) })
+    const said = "images listed in set/list.json that lack bands, and with them 1 of 1 boxes: 1 of 3 (port: B02 missing, has B04, B03)"
+    await expect(ingest(coco, root, { ...list, bands: ["B04", "B03", "B02"] })).rejects.toThrow(`${said}; \`missing: skip\``)
+    const { notices } = await ingest(coco, root, { ...list, bands: ["B04", "B03", "B02"], missing: "skip" })
+    expect(notices).toEqual([said, "images listed in set/list.json that have no file, and with them 0 of 1 boxes: 1 of 3 (gone.png)"])
+  })
+
   it("stops at images without a file, and goes on without them as asked", async () => {
     const root = await folder([image(1, "a.png"), image(2, "lost.png"), image(3, "gone.png")], [annotation(1, 2, [1, 1, 2, 2]), annotation(2, 7, [1, 1, 2, 2])])
     await expect(ingest(coco, root, list)).rejects.toThrow(/^images listed in set\/list.json that have no file \(scenes of one file a band need `bands`\), and with them 1 of 2 boxes: 2 of 3 \(lost.png, gone.png\); `missing: skip` goes on without them$/)
