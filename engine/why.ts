@@ -39,12 +39,12 @@ const kindOf = (path: ReadonlyArray<string>): CauseKind => {
   }
 }
 
-/** The parts in which two keys differ. */
+/** The parts in which two keys differ. A file that was not there differs from one that was not looked for in nothing. */
 export const differences = (before: Document | undefined, after: Document | undefined, path: ReadonlyArray<string> = []): Array<Cause> => {
   if (isMapping(before) && isMapping(after)) {
     return [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted().flatMap((key) => differences(before[key], after[key], [...path, key]))
   }
-  if (JSON.stringify(before) === JSON.stringify(after)) return []
+  if (JSON.stringify(before) === JSON.stringify(after) || (path[0] === "files" && (before ?? "absent") === "absent" && (after ?? "absent") === "absent")) return []
   const part = path[0] === "ports" ? path.slice(1).filter((step) => step !== "columns").join(".") : path[0] === "with" || path[0] === "files" ? path.slice(1).join(".") : path.join(".")
   return [{ kind: kindOf(path), part, before: before ?? null, after: after ?? null }]
 }

@@ -1,5 +1,6 @@
 import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { differences } from "../../engine/why.ts"
 import { planOf, whyOf } from "../opened.ts"
 import { type Folder, removeFolders, study } from "../pipeline.ts"
 
@@ -62,6 +63,12 @@ describe("why names the cause", () => {
     folder.edit("data/samples.csv", "s3,boar", "s3,lynx")
     expect((await why(folder, ["samples"])).causes).toEqual([{ kind: "file", part: "samples.csv", before: expect.stringMatching(/^[0-9a-f]{64}$/) as string, after: expect.stringMatching(/^[0-9a-f]{64}$/) as string }])
     expect((await why(folder, ["classes"])).causes).toMatchObject([{ kind: "upstream", part: "samples <- samples" }])
+  })
+
+  it("no file that was not there, whether or not it was looked for", () => {
+    const trace = { "a.tif": "absent", "b.tif": "absent", "c.tif": "1".repeat(64) }
+    expect(differences({ files: trace }, { files: { "b.tif": "absent" } })).toEqual([{ kind: "file", part: "c.tif", before: "1".repeat(64), after: null }])
+    expect(differences({ files: {} }, { files: trace })).toEqual([{ kind: "file", part: "c.tif", before: null, after: "1".repeat(64) }])
   })
 
   it("a column of an input, by port and name", async () => {
