@@ -1,7 +1,7 @@
 /** Lists that data sets bring beside their images: CSV and JSON files, and which of the images that they name are there. */
 import * as Effect from "effect/Effect"
 import { Stage } from "outcrop"
-import { leaveOut } from "./source.ts"
+import { leaveOut, noneIn } from "./source.ts"
 
 /** A row of a CSV, and the line of the file that it ends on. */
 export interface Line {
@@ -68,14 +68,17 @@ export const json = Effect.fn("json")(function*(path: string) {
   return yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: because(path, "not JSON") })
 })
 
-/** Which of the images that a list names are there. Those that are not stop the stage, or are left out with a count. */
-export const present = Effect.fn("present")(function*(images: ReadonlyArray<string>, list: string, missing: "stop" | "skip") {
+/** Which of the images that a list names are there. Those that are not stop the stage, or are left out with a count. `folder` is the parameter `images`, for a message. */
+export const present = Effect.fn("present")(function*(images: ReadonlyArray<string>, list: string, missing: "stop" | "skip", folder: string | undefined) {
   const files = yield* Stage.Files
   const paths = [...new Set(images)]
   const there = new Set(yield* Effect.filter(paths, (path) => files.exists(path), { concurrency: 8 }))
-  yield* leaveOut(`images listed in ${list} that have no file`, paths.filter((path) => !there.has(path)), paths.length, missing)
+  yield* leaveOut(`images listed in ${list} that have no file`, paths.filter((path) => !there.has(path)), paths.length, missing, noneOf(folder, list))
   return there
 })
+
+/** Says that none of the images that a list names was found, and where they were looked for. */
+export const noneOf = (images: string | undefined, list: string): string => images === undefined ? `none was found beside ${list}: \`images\` names another folder` : noneIn({ images })
 
 /** The folder that a path lies in; "": the root. */
 export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")))

@@ -121,9 +121,19 @@ export const filesBelow = (folder: string): Effect.Effect<ReadonlyArray<string>,
     return nested.flat()
   })
 
-/** What there is no file for stops the stage, or is left out with a count. `what` says what is lost, of how many. */
-export const leaveOut = (what: string, lost: ReadonlyArray<string>, total: number, missing: "stop" | "skip"): Effect.Effect<void, Stage.StageError, Stage.Report> => {
+/** Says that nothing was found in the folders of these parameters. */
+export const noneIn = (folders: Readonly<Record<string, string | undefined>>): string => {
+  const named = Object.entries(folders).flatMap(([name, folder]) => folder === undefined ? [] : [`\`${name}: ${folder}\``])
+  return `none was found in ${named.join(", ")}: is that the right folder?`
+}
+
+/**
+ * What there is no file for stops the stage, or is left out with a count; all of it stops the stage in any case. `what` says what is lost, of
+ * how many; `advice` what may be wrong where nothing is left.
+ */
+export const leaveOut = (what: string, lost: ReadonlyArray<string>, total: number, missing: "stop" | "skip", advice: string): Effect.Effect<void, Stage.StageError, Stage.Report> => {
   if (lost.length === 0) return Effect.void
   const message = `${what}: ${lost.length} of ${total} (${lost.slice(0, 5).join(", ")}${lost.length > 5 ? ", ..." : ""})`
+  if (lost.length === total) return Effect.fail(new Stage.StageError({ message: `${message}; ${advice}` }))
   return missing === "skip" ? Stage.notice(message) : Effect.fail(new Stage.StageError({ message: `${message}; \`missing: skip\` goes on without them` }))
 }

@@ -7,7 +7,7 @@ import { collect } from "../../imagery/collection.ts"
 import { timeIn, timeOf } from "../../imagery/dates.ts"
 import { locator } from "../../imagery/georeference.ts"
 import { json } from "../../imagery/listing.ts"
-import { join, leaveOut, openAll } from "../../imagery/source.ts"
+import { join, leaveOut, noneIn, openAll } from "../../imagery/source.ts"
 import { greatCircle } from "../../math/sphere.ts"
 
 const With = Schema.Struct({
@@ -50,12 +50,12 @@ const centreOf = Effect.fnUntraced(function*({ coordinates, projection }: typeof
 })
 
 /** Reads the metadata of all patches of a folder; folders without are left out, or stop the stage. */
-const describe = Effect.fn("ingest/bigearthnet-v1.describe")(function*(folder: string, { missing, onError }: typeof With.Type) {
+const describe = Effect.fn("ingest/bigearthnet-v1.describe")(function*(parameter: "s1" | "s2", folder: string, { missing, onError }: typeof With.Type) {
   const files = yield* Stage.Files
   const names = (yield* files.list(folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
   const pathOf = (name: string) => join(join(folder, name), `${name}_labels_metadata.json`)
   const described = new Set(yield* Effect.filter(names, (name) => files.exists(pathOf(name)), { concurrency: 8 }))
-  yield* leaveOut(`folders in ${folder} without their labels_metadata.json`, names.filter((name) => !described.has(name)), names.length, missing)
+  yield* leaveOut(`folders in ${folder} without their labels_metadata.json`, names.filter((name) => !described.has(name)), names.length, missing, noneIn({ [parameter]: folder }))
   const patches = yield* openAll([...described], onError, Effect.fnUntraced(function*(name) {
     const from = pathOf(name)
     const given = yield* json(from)
@@ -80,8 +80,8 @@ const pair = Effect.fn("ingest/bigearthnet-v1.pair")(function*(s2: ReadonlyArray
     partner.set(of, patch)
   }
   const names = new Set(s2.map(({ name }) => name))
-  yield* leaveOut("Sentinel-2 patches without a Sentinel-1 patch", s2.filter(({ name }) => !partner.has(name)).map(({ name }) => name), s2.length, missing)
-  yield* leaveOut("Sentinel-1 patches without their Sentinel-2 patch", [...partner].filter(([of]) => !names.has(of)).map(([, { name }]) => name), s1.length, missing)
+  yield* leaveOut("Sentinel-2 patches without a Sentinel-1 patch", s2.filter(({ name }) => !partner.has(name)).map(({ name }) => name), s2.length, missing, "are `s2` and `s1` folders of the same patches?")
+  yield* leaveOut("Sentinel-1 patches without their Sentinel-2 patch", [...partner].filter(([of]) => !names.has(of)).map(([, { name }]) => name), s1.length, missing, "are `s2` and `s1` folders of the same patches?")
   return s2.flatMap((patch) => partner.has(patch.name) ? [{ s2: patch, s1: partner.get(patch.name) }] : [])
 })
 
@@ -113,8 +113,8 @@ export default Stage.make({
   run: Effect.fn("ingest/bigearthnet-v1")(function*(_, parameters) {
     const { classes, missing, onError, s1, s2 } = parameters
     const bands = yield* bandsOf(parameters)
-    const shots2 = s2 === undefined ? undefined : yield* describe(s2, parameters)
-    const shots1 = s1 === undefined ? undefined : yield* describe(s1, parameters)
+    const shots2 = s2 === undefined ? undefined : yield* describe("s2", s2, parameters)
+    const shots1 = s1 === undefined ? undefined : yield* describe("s1", s1, parameters)
     const patches: ReadonlyArray<{ readonly s2: Described | undefined; readonly s1: Described | undefined }> = shots2 !== undefined && shots1 !== undefined
       ? yield* pair(shots2, shots1, missing)
       : [...(shots2 ?? []).map((s2) => ({ s2, s1: undefined })), ...(shots1 ?? []).map((s1) => ({ s2: undefined, s1 }))]

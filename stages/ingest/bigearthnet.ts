@@ -5,7 +5,7 @@ import { bandsOf, openPatch, parameters as reading, type Shot, squareOf } from "
 import { classes19, strange } from "../../imagery/bigearthnet-classes.ts"
 import { collect } from "../../imagery/collection.ts"
 import { timeIn } from "../../imagery/dates.ts"
-import { join, leaveOut, openAll } from "../../imagery/source.ts"
+import { join, leaveOut, noneIn, openAll } from "../../imagery/source.ts"
 
 const With = Schema.Struct({
   metadata: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "the list of patches, relative to the data root" }), "metadata.parquet"),
@@ -110,7 +110,7 @@ export default Stage.make({
     const complete = new Set(yield* Effect.filter(patches, (patch) =>
       pathsOf(patch).every((path) => there.has(path)) ? patch.map === undefined ? Effect.succeed(true) : files.exists(patch.map) : Effect.succeed(false), { concurrency: 8 }))
     const lost = patches.filter((patch) => !complete.has(patch))
-    yield* leaveOut(`patches listed in ${metadata} that are not there whole`, lost.map(({ id }) => id), patches.length, missing)
+    yield* leaveOut(`patches listed in ${metadata} that are not there whole`, lost.map(({ id }) => id), patches.length, missing, noneIn({ s2, s1, maps }))
 
     const found = yield* openAll(patches.filter((patch) => complete.has(patch)), onError, (patch) =>
       Effect.map(openPatch(patch, bands, onError, patch.map === undefined ? undefined : { band: "reference_map", path: patch.map }), (source) => ({

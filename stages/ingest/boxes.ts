@@ -58,7 +58,7 @@ export default Stage.make({
     const folder = parameters.images ?? folderOf(file)
     const listed = Map.groupBy(lines.entries(), ([, { record }]) => record["image_path"]!)
     const at = (path: string) => join(folder, path)
-    const there = yield* present([...listed.keys()].map(at), file, missing)
+    const there = yield* present([...listed.keys()].map(at), file, missing, parameters.images)
 
     /** The labelled box of a line, in px; undefined: the line stands for an image without boxes. */
     const thingOf = Effect.fnUntraced(function*(row: number, { line, record }: Line, size: Size, geo: GeoReference | undefined) {

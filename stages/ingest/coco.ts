@@ -4,7 +4,7 @@ import { Samples, Stage } from "outcrop"
 import { collect } from "../../imagery/collection.ts"
 import type { Box } from "../../imagery/crop.ts"
 import { cut, parameters as cutting, type Thing } from "../../imagery/cut.ts"
-import { folderOf, json } from "../../imagery/listing.ts"
+import { folderOf, json, noneOf } from "../../imagery/listing.ts"
 import { misfit } from "../../imagery/misfit.ts"
 import { isImage, join, leaveOut, openAll, openSource, parameters as reading, stemOf, timeIn, timeOf } from "../../imagery/source.ts"
 
@@ -130,12 +130,12 @@ export default Stage.make({
     const folder = parameters.images ?? folderOf(path)
     const folders = (yield* files.list(folder === "" ? "." : folder)).flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : [])
     const found = yield* Effect.forEach(coco.images, (image) => Effect.map(find(folder, folders, image, bands), (at) => ({ at, image })))
-    const leave = (what: string, lost: ReadonlyArray<{ readonly image: Image; readonly said: string }>) => {
+    const leave = (what: string, lost: ReadonlyArray<{ readonly image: Image; readonly said: string }>, advice: string) => {
       const boxes = lost.reduce((sum, { image }) => sum + thingsOf.get(image.id)!.length, 0)
-      return leaveOut(`images listed in ${path} ${what}, and with them ${boxes} of ${coco.annotations.length} boxes`, lost.map(({ said }) => said), found.length, missing)
+      return leaveOut(`images listed in ${path} ${what}, and with them ${boxes} of ${coco.annotations.length} boxes`, lost.map(({ said }) => said), found.length, missing, advice)
     }
-    yield* leave("that lack bands", found.flatMap(({ at, image }) => typeof at === "string" ? [{ image, said: at }] : []))
-    yield* leave(`that have no file${bands === undefined ? " (scenes of one file a band need `bands`)" : ""}`, found.flatMap(({ at, image }) => at === undefined ? [{ image, said: image.file_name }] : []))
+    yield* leave("that lack bands", found.flatMap(({ at, image }) => typeof at === "string" ? [{ image, said: at }] : []), "are `bands` named as in the names of the files?")
+    yield* leave(`that have no file${bands === undefined ? " (scenes of one file a band need `bands`)" : ""}`, found.flatMap(({ at, image }) => at === undefined ? [{ image, said: image.file_name }] : []), noneOf(parameters.images, path))
 
     let undated = 0
     const present = found.flatMap(({ at, image }) => at === undefined || typeof at === "string" ? [] : [{ ...at, image }])

@@ -57,7 +57,7 @@ export default Stage.make({
     }
     const named = lines.map(({ record }, row) => ({ at: join(folder, record[path]!), record, row }))
     const paths = [...new Set(named.map(({ at }) => at))]
-    const there = yield* present(paths, file, missing)
+    const there = yield* present(paths, file, missing, parameters.images)
     const sources = new Map(yield* openAll(paths.filter((at) => there.has(at)), onError, (at) => Effect.map(openSource([at], parameters), (source) => [at, source] as const)))
 
     const rows: Array<Row> = []

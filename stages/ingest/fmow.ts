@@ -82,7 +82,7 @@ export default Stage.make({
       if (label === undefined) return fail(`${where}: "${given}" is no class: neither a number from 0 to ${names!.length - 1} nor among ${names!.join(", ")}`)
       return Effect.succeed({ at: join(folder, path), label, path, where })
     })
-    const there = yield* present(listed.map(({ at }) => at), file, missing)
+    const there = yield* present(listed.map(({ at }) => at), file, missing, parameters.images)
 
     let bare = 0, resized = 0
     const rows = yield* openAll(listed.filter(({ at }) => there.has(at)), onError, Effect.fnUntraced(function*({ at, label, path, where }) {

@@ -5,7 +5,7 @@ import { collect } from "../../imagery/collection.ts"
 import { dateReader, dating } from "../../imagery/dates.ts"
 import { json } from "../../imagery/listing.ts"
 import { bandName } from "../../imagery/sentinel.ts"
-import { isImage, join, leaveOut, openAll, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
+import { isImage, join, leaveOut, noneIn, openAll, openSource, parameters as reading, stemOf } from "../../imagery/source.ts"
 import { suggest } from "../../schemas/spelling.ts"
 
 /** The classes of Dynamic World, by number; those of SSL4EO-S12-ML. */
@@ -56,7 +56,7 @@ const byBand = (folder: string, names: ReadonlyArray<string>): Effect.Effect<Rea
 }
 
 /** All dates of all places of a folder; of a place, in the order of time. Folders and files that do not belong are counted. */
-const visitsIn = Effect.fn("ingest/time-series.visits")(function*(folder: string, { date, missing }: typeof With.Type) {
+const visitsIn = Effect.fn("ingest/time-series.visits")(function*(parameter: "images" | "s1", folder: string, { date, missing }: typeof With.Type) {
   const files = yield* Stage.Files
   const timeOf = dateReader(date)
   const split = (names: ReadonlyArray<string>) => ({ folders: names.flatMap((name) => name.endsWith("/") ? [name.slice(0, -1)] : []), loose: names.filter((name) => !name.endsWith("/")) })
@@ -82,7 +82,7 @@ const visitsIn = Effect.fn("ingest/time-series.visits")(function*(folder: string
   if (places.length === 0) return yield* fail(`there are no folders in ${folder}; one a place is expected, in it one a date`)
   if (loose > 0) yield* Stage.notice(`files in ${folder} beside the folders of dates, left out: ${loose}`)
   const empty = places.flatMap(({ place, visits }) => visits.length === 0 ? [place] : visits.flatMap(({ files, folder }) => files.size === 0 ? [folder] : []))
-  yield* leaveOut(`folders in ${folder} without images of a date`, empty, places.reduce((sum, { visits }) => sum + Math.max(1, visits.length), 0), missing)
+  yield* leaveOut(`folders in ${folder} without images of a date`, empty, places.reduce((sum, { visits }) => sum + Math.max(1, visits.length), 0), missing, noneIn({ [parameter]: folder }))
   return new Map(places.map(({ place, visits }) => [place, visits.filter(({ files }) => files.size > 0)]))
 })
 
@@ -100,7 +100,7 @@ const withRadar = Effect.fn("ingest/time-series.radar")(function*(visits: Readon
     days.push(Math.abs(nearest.time - visit.time) / 86_400_000)
     joined.push({ ...visit, radar: nearest })
   }
-  yield* leaveOut("dates of places without a Sentinel-1 image", lost, visits.length, missing)
+  yield* leaveOut("dates of places without a Sentinel-1 image", lost, visits.length, missing, "are `images` and `s1` folders of the same places?")
   const apart = days.toSorted((a, b) => a - b), middle = apart[Math.floor(apart.length / 2)], most = apart.at(-1)
   if (middle !== undefined && most !== undefined) yield* Stage.notice(`days between an image and its Sentinel-1 image: median ${middle.toFixed(1)}, most ${most.toFixed(1)}`)
   return joined
@@ -147,8 +147,8 @@ export default Stage.make({
   gives: { samples: Samples },
   run: Effect.fn("ingest/time-series")(function*(_, parameters) {
     const { classes, images, labels, missing, onError, s1 } = parameters
-    const alone: ReadonlyArray<Visit> = [...(yield* visitsIn(images, parameters)).values()].flat()
-    const visits = s1 === undefined ? alone : yield* withRadar(alone, yield* visitsIn(s1, parameters), missing)
+    const alone: ReadonlyArray<Visit> = [...(yield* visitsIn("images", images, parameters)).values()].flat()
+    const visits = s1 === undefined ? alone : yield* withRadar(alone, yield* visitsIn("s1", s1, parameters), missing)
     const layouts = new Set(visits.flatMap(({ files, radar }) => radar === undefined ? [files] : [files, radar.files]))
     const there = [...new Set([...layouts].flatMap((files) => [...files.keys()]))].toSorted()
     const bands = parameters.bands?.map(bandName) ?? there

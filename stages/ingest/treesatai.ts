@@ -43,7 +43,7 @@ export default Stage.make({
       const stranger = names === undefined ? undefined : genera.find(([genus]) => !names.includes(genus))
       if (stranger !== undefined) return yield* fail(`${name} of ${list} has the genus "${stranger[0]}", which is not among ${names!.join(", ")}`)
     }
-    const there = yield* present(listed.map(({ at }) => at), list, missing)
+    const there = yield* present(listed.map(({ at }) => at), list, missing, images)
     const rows = yield* openAll(listed.filter(({ at }) => there.has(at)), onError, ({ at, genera, name }) =>
       Effect.map(openSource([at], parameters), (source) => {
         const counted = genera.filter(([, share]) => share >= threshold)

@@ -101,7 +101,7 @@ export default Stage.make({
     const annotated = yield* Effect.forEach(paths, (path) => Effect.map(annotationIn(path), (annotation) => ({ annotation, path, at: join(images ?? folderOf(path), annotation.filename) })), { concurrency: 8 })
     const shared = [...Map.groupBy(annotated, ({ at }) => at)].filter(([, files]) => files.length > 1)
     if (shared.length > 0) yield* Stage.notice(`images that several XML files annotate, thus samples of each of these: ${shared.length} (${shared[0]![0]} first, of ${shared[0]![1].map(({ path }) => path).join(" and ")})`)
-    const there = yield* present(annotated.map(({ at }) => at), "the XML files", missing)
+    const there = yield* present(annotated.map(({ at }) => at), "the XML files", missing, images)
     const opened = yield* openAll(annotated.filter(({ at }) => there.has(at)), onError, Effect.fnUntraced(function*({ annotation, at, path }) {
       const source = yield* openSource([at], parameters), { size } = annotation
       if (size !== undefined && (size.width !== source.width || size.height !== source.height)) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { gsdOf, isImage, join, leaveOut, openSource, stemOf } from "../../imagery/source.ts"
+import { gsdOf, isImage, join, leaveOut, noneIn, openSource, stemOf } from "../../imagery/source.ts"
 import { folderOf, using } from "../stages/ingest/services.ts"
 import { tiff } from "./tiff-fixture.ts"
 
@@ -60,11 +60,14 @@ describe("openSource", () => {
 describe("leaveOut", () => {
   it("stops, or counts, and says nothing where nothing is lost", async () => {
     const lost = ["a", "b", "c", "d", "e", "f"]
-    await expect(using(".", leaveOut("patches without a folder", lost, 9, "stop"))).rejects.toThrow("patches without a folder: 6 of 9 (a, b, c, d, e, ...); `missing: skip` goes on without them")
+    await expect(using(".", leaveOut("patches without a folder", lost, 9, "stop", noneIn({ s2: "a" })))).rejects.toThrow("patches without a folder: 6 of 9 (a, b, c, d, e, ...); `missing: skip` goes on without them")
     const notices: Array<string> = []
-    await using(".", leaveOut("patches without a folder", lost, 9, "skip"), notices)
-    await using(".", leaveOut("patches without a folder", [], 9, "stop"), notices)
+    await using(".", leaveOut("patches without a folder", lost, 9, "skip", noneIn({ s2: "a" })), notices)
+    await using(".", leaveOut("patches without a folder", [], 9, "stop", ""), notices)
     expect(notices).toEqual(["patches without a folder: 6 of 9 (a, b, c, d, e, ...)"])
+    for (const missing of ["stop", "skip"] as const) {
+      await expect(using(".", leaveOut("patches without a folder", lost, 6, missing, noneIn({ s2: "a" })))).rejects.toThrow(/\(a, b, c, d, e, \.\.\.\); none was found in `s2: a`: is that the right folder\?$/)
+    }
   })
 })
 

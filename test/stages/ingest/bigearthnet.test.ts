@@ -58,6 +58,9 @@ describe("ingest/bigearthnet", () => {
   it("stops at patches without a folder, or leaves them out; counts folders that are not listed", async () => {
     const root = folderOf({ ...patch(a), ...patch(`${scene}_1_1`), "metadata.parquet": list([row(a), row(b)]) })
     await expect(ingest(bigearthnet, root, { s2: "S2" })).rejects.toThrow(`patches listed in metadata.parquet that are not there whole: 1 of 2 (${b}); \`missing: skip\` goes on without them`)
+    await expect(ingest(bigearthnet, folderOf({ ...patch(`${scene}_1_1`), "metadata.parquet": list([row(b)]) }), { s2: "S2", missing: "skip" })).rejects.toThrow(
+      `1 of 1 (${b}); none was found in \`s2: S2\`: is that the right folder?`
+    )
     const { notices, outputs, table } = await ingest(bigearthnet, root, { s2: "S2", missing: "skip" })
     expect(table.sample_id).toEqual([a])
     expect(outputs["split"]).toEqual({ sample_id: [a], split: ["train"] })

@@ -104,6 +104,7 @@ describe("ingest/coco", () => {
     const said = "images listed in set/list.json that lack bands, and with them 1 of 1 boxes: 1 of 3 (port: B02 missing, has B04, B03)"
     await expect(ingest(coco, root, { ...list, bands: ["B04", "B03", "B02"] })).rejects.toThrow(`${said}; \`missing: skip\``)
     const { notices } = await ingest(coco, root, { ...list, bands: ["B04", "B03", "B02"], missing: "skip" })
+    await expect(ingest(coco, folderOf({ "set/list.json": json([image(1, "gone.png")], []), "img/x": "" }), { ...list, images: "img", missing: "skip" })).rejects.toThrow("1 of 1 (gone.png); none was found in `images: img`: is that the right folder?")
     expect(notices).toEqual([said, "images listed in set/list.json that have no file, and with them 0 of 1 boxes: 1 of 3 (gone.png)"])
   })
 

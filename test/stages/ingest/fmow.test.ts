@@ -71,7 +71,7 @@ describe("ingest/fmow", () => {
     ["path\na.png\n", {}, {}, 'list.csv has one column, "path"; a label and a path are expected in the first two'],
     ["label,path\nzoo,\n", {}, {}, 'list.csv, line 2: there is no path in the second column, "path"'],
     ["label,path\nzoo,val/zoo/zoo_7/zoo_7_0_rgb.png\nzo", {}, {}, "list.csv is not a readable CSV: Invalid Record Length: expect 2, got 1 on line 3"],
-    ["label,path\nzoo,lost.png\n", {}, {}, "images listed in list.csv that have no file: 1 of 1 (lost.png); `missing: skip` goes on without them"],
+    ["label,path\nzoo,lost.png\n", {}, {}, "images listed in list.csv that have no file: 1 of 1 (lost.png); none was found beside list.csv: `images` names another folder"],
     [list, { names: ["airport"] }, {}, 'list.csv, line 4: "zoo" is no class: neither a number from 0 to 0 nor among airport'],
     [list.replace("zoo,", "62,"), { names: ["zoo", "airport"] }, {}, 'list.csv, line 4: "62" is no class: neither a number from 0 to 1 nor among zoo, airport'],
     [list, { bands: ["B", "G", "R", "NIR"] }, {}, "has 3 bands, but 4 names are given: B, G, R, NIR"],

@@ -39,6 +39,7 @@ describe("ingest/treesatai", () => {
     ['{"a.tif": ["Picea"]}', {}, /^labels\/shares.json is not a list of genera/],
     ['{"a.tif": [["Picea", 1]]}', { names: ["Abies"] }, /^a.tif of labels\/shares.json has the genus "Picea", which is not among Abies$/],
     ['{"z.tif": [["Picea", 1]], "a.tif": []}', {}, /^images listed in labels\/shares.json that have no file: 1 of 2 \(aerial\/60m\/z.tif\); `missing: skip`/],
+    ['{"a.tif": []}', { images: "aerial/200m", missing: "skip" }, /: 1 of 1 \(aerial\/200m\/a.tif\); none was found in `images: aerial\/200m`: is that the right folder\?$/],
     ['{"a.tif": [["Picea", 1]]}', { bands: ["R", "G", "B"] }, /^aerial\/60m\/a.tif has 4 bands, but 3 names are given: R, G, B/]
   ])("refuses %s with %j", async (content, more, message) => {
     await expect(ingest(treesatai, folder(content), { ...parameters, ...more })).rejects.toThrow(message)

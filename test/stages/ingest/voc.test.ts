@@ -48,7 +48,7 @@ describe("ingest/voc", () => {
     [xml("a.png", object("oak", [9, 2, 3, 4])), /^set\/a.xml, object 1 \(oak\): the box 9, 2, 3, 4 .* has no area$/],
     [xml("a.png", object("elm", [1, 2, 3, 4])), /^set\/a.xml, object 1 \(elm\): the class "elm" is not among oak, ash$/],
     [xml("a.png", "", "<size><width>80</width><height>100</height></size>"), /^set\/a.png is 100 x 80 px, but set\/a.xml says 80 x 100, so its boxes would be off/],
-    [xml("lost.png", ""), /^images listed in the XML files that have no file: 1 of 1 \(set\/lost.png\); `missing: skip`/],
+    [xml("lost.png", ""), /^images listed in the XML files that have no file: 1 of 1 \(set\/lost.png\); none was found beside the XML files: `images` names another folder$/],
     [`<!DOCTYPE annotation [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>${xml("a.png", object("&b;", [1, 2, 3, 4]))}`, /^set\/a.xml declares a DTD or entities, which are not read/],
     [`<!DOCTYPE annotation [<!ENTITY a SYSTEM "file:///etc/passwd">]>${xml("&a;", "")}`, /^set\/a.xml declares a DTD or entities/],
     [`${"<a>".repeat(5000)}${"</a>".repeat(5000)}`, /^set\/a.xml is not XML: .*nested/],
