@@ -116,7 +116,8 @@ const run = async (job: Job): Promise<FromWorker> => {
     const exit = await Effect.runPromiseExit(Effect.provide(work, services))
     if (Exit.isSuccess(exit)) return exit.value
     const failure = exit.cause.reasons.find(Cause.isFailReason)
-    if (failure !== undefined) throw new Expected(failure.error.message, failure.error._tag === "FileError" && failure.error.path.startsWith("cache:"))
+    // what was left out before says why there is nothing left to go on with
+    if (failure !== undefined) throw new Expected([failure.error.message, ...[...new Set(notices)].map((text) => `said before: ${text}`)].join("\n"), failure.error._tag === "FileError" && failure.error.path.startsWith("cache:"))
     throw Cause.squash(exit.cause)
   }
 

@@ -4,6 +4,7 @@ import * as fs from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Folder, ranOf, removeFolders, study, type Summary } from "../pipeline.ts"
 import { read, reads } from "../reading.ts"
+import { png } from "../stages/ingest/services.ts"
 
 const base = study()
 let table: string
@@ -234,6 +235,16 @@ describe("a cache that cannot be", () => {
     expect(code).toBe(2)
     expect(err).toMatch(/cannot write the cache at .*\.outcrop/)
     expect(err).not.toMatch(/\n\s+at /)
+  })
+})
+
+describe("a stage that fails", () => {
+  it("says what it left out before: why nothing is left", async () => {
+    const folder = new Folder({ "pipeline.yaml": "name: crops\ndata: { root: data }\nstages:\n  samples: { uses: ingest/boxes, with: { file: list.csv, crop: 20 } }\n", "data/list.csv": "image_path,xmin,ymin,xmax,ymax,label\na.png,5,5,32,32,ship\na.png,50,50,77,77,ship\n" })
+    fs.writeFileSync(folder.at("data/a.png"), await png(100, 80))
+    const { code, err } = await folder.outcrop("run", "--jobs", "1")
+    expect(code).toBe(1)
+    expect(err).toMatch(/failed samples\n {2}no sample is left: every image or box was missing or dropped\n {2}said before: boxes that gave no crop: 2 of 2 \(2 larger than the crop\)\n/)
   })
 })
 
