@@ -1,6 +1,7 @@
 /** Lists that data sets bring beside their images: CSV and JSON files, and which of the images that they name are there. */
 import * as Effect from "effect/Effect"
 import { Stage } from "outcrop"
+import { suggest } from "../schemas/spelling.ts"
 import { leaveOut, noneIn } from "./source.ts"
 
 /** A row of a CSV, and the line of the file that it ends on. */
@@ -57,7 +58,7 @@ export const csvLines = Effect.fn("csvLines")(function*(path: string, delimiter 
 /** Fails where a CSV lacks one of these columns, or has it twice. */
 export const needColumns = (path: string, header: ReadonlyArray<string>, names: ReadonlyArray<string | undefined>) => {
   const lost = names.find((name) => name !== undefined && !header.includes(name))
-  if (lost !== undefined) return fail(`${path} has no column "${lost}"; it has ${header.join(", ")}`)
+  if (lost !== undefined) return fail(`${path} has no column "${lost}"${suggest(lost, header.filter((name) => !names.includes(name)))}; it has ${header.join(", ")}`)
   const twice = names.find((name) => name !== undefined && header.indexOf(name) < header.lastIndexOf(name))
   return twice === undefined ? Effect.void : fail(`${path} has two columns "${twice}"; rename one of them`)
 }

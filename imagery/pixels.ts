@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type Asset, Stage, type Vectors, vectorAt } from "outcrop"
 import { BlockCache } from "./blocks.ts"
+import { suggest } from "../schemas/spelling.ts"
 import { type Image, openImage } from "./image.ts"
+import { bandName } from "./sentinel.ts"
 import { spread, type Stretch, stretchInPlace } from "./stretch.ts"
 import { inside, rescale, whole, type Window } from "./window.ts"
 
@@ -106,14 +108,19 @@ export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }
       if (named.index >= image.bands) return yield* fail(`band ${name} is number ${named.index} (from 0) of ${named.path}, which has ${image.bands}`)
       return [{ image, band: named.index }]
     }
+    let nameless = 0
     for (const asset of assets) {
       if (asset.index >= 0) continue
       const image = yield* open(asset)
       const { names } = image
+      if (names.length === 0) nameless = image.bands
       const band = names.length === 1 && names[0] === "gray" && ["R", "G", "B"].includes(name) ? 0 : names.indexOf(name)
       if (band >= 0) return [{ image, band }]
     }
-    return yield* fail(`there is no band "${name}"; the sample has ${list(assets)}. Name them in "bands", in the order that the encoder takes them`)
+    if (assets.length === 1 && nameless > 0) return yield* fail(`there is no band "${name}"; the sample has ${list(assets)}, a file of ${nameless} bands without names: name them in \`bands\` of the ingest stage that reads it, in the order of the file`)
+    // short names are codes: B02 is no misspelling of B05
+    const near = suggest(name, assets.map(({ band }) => band).filter((band) => name.length > 3 || bandName(band) === bandName(name)))
+    return yield* fail(`there is no band "${name}"${near}; the sample has ${list(assets)}. Name them in "bands", in the order that the encoder takes them`)
   })
 
   const read = Effect.fn("pixelReader.read")(function*(samples: Located, row: number): Effect.fn.Return<Pixels, Stage.StageError | Stage.FileError> {

@@ -11,9 +11,9 @@ const distance = (a: string, b: string): number => {
   return previous[b.length]!
 }
 
-/** ` (did you mean "Pastures"?)` where one of the words is within a third of the letters, else nothing. */
+/** ` (did you mean "Pastures"?)` where one of the words is within a third of the letters, or two of a short one, else nothing. */
 export const suggest = (word: string, among: Iterable<string>): string => {
-  let best: string | undefined, least = Math.max(2, Math.floor(word.length / 3)) + 1
+  let best: string | undefined, least = Math.min(word.length, Math.max(2, Math.floor(word.length / 3)) + 1)
   for (const candidate of among) {
     const d = distance(word.toLowerCase(), candidate.toLowerCase())
     if (d < least) {

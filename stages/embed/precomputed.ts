@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Embeddings, Samples, Stage } from "outcrop"
+import { suggest } from "../../schemas/spelling.ts"
 
 const With = Schema.Struct({
   file: Stage.FileParameter,
@@ -95,7 +96,7 @@ const idsOf = (rows: number, id: (row: number) => unknown, { idColumn }: With): 
     return String(value)
   })
 
-const lacks = (column: string, columns: ReadonlyArray<string>) => new Error(`it has no column ${column}; it has ${columns.join(", ")}`)
+const lacks = (column: string, columns: ReadonlyArray<string>) => new Error(`it has no column ${column}${suggest(column, columns)}; it has ${columns.join(", ")}`)
 const otherWidth = (row: number, own: number, width: number) => new Error(`row ${row} has ${own} values where row 0 has ${width}`)
 
 /** Rows of a Parquet file that are decoded at a time: their values stand as objects until they are copied. */

@@ -6,6 +6,7 @@ import { classes19, strange } from "../../imagery/bigearthnet-classes.ts"
 import { collect } from "../../imagery/collection.ts"
 import { timeIn } from "../../imagery/dates.ts"
 import { join, leaveOut, noneIn, openAll } from "../../imagery/source.ts"
+import { suggest } from "../../schemas/spelling.ts"
 
 const With = Schema.Struct({
   metadata: Stage.withDefault(Schema.NonEmptyString.annotate({ description: "the list of patches, relative to the data root" }), "metadata.parquet"),
@@ -53,7 +54,7 @@ const list = Effect.fn("ingest/bigearthnet.list")(function*(path: string, withS1
   const there = parquetSchema(metadata).children.map(({ element }) => element.name)
   const needed = ["patch_id", "labels", ...(withS1 ? ["s1_name"] : [])]
   const lost = needed.find((name) => !there.includes(name))
-  if (lost !== undefined) return yield* fail(`${path} has no column "${lost}"; it has ${there.join(", ")}`)
+  if (lost !== undefined) return yield* fail(`${path} has no column "${lost}"${suggest(lost, there)}; it has ${there.join(", ")}`)
   const columns = [...needed, ...(there.includes("split") ? ["split"] : [])]
   const rows = yield* Effect.tryPromise({ try: () => parquetReadObjects({ file, metadata, columns }), catch: because(path) })
   return yield* Effect.forEach(rows, (row, i) => listed(row, `${path}, row ${i + 1}`, withS1))

@@ -7,6 +7,7 @@ import { type GeoReference, knows, pixelAt, projector, wrongDegrees } from "../.
 import { csvLines, json, needColumns, textOf } from "../../imagery/listing.ts"
 import { filesBelow, gsdOf, isImage, openAll, openSource, parameters as reading, type Source, stemOf } from "../../imagery/source.ts"
 import { inside, type Window } from "../../imagery/window.ts"
+import { suggest } from "../../schemas/spelling.ts"
 
 const Column = Schema.NonEmptyString
 const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -56,6 +57,8 @@ const fromGeoJson = Effect.fnUntraced(function*({ id, label, points: path }: Par
   if (crs !== undefined && crs !== null && !/(CRS84|EPSG:+4326)$/.test(crs.properties.name)) return yield* fail(`${path} is in ${crs.properties.name}; GeoJSON's coordinates are degrees of WGS84: reproject it`)
   const points: Array<Point> = []
   const species = label ?? classes.find((name) => features.some(({ geometry, properties }) => geometry?.type === "Point" && (properties?.[name] ?? "") !== ""))
+  const there = new Set(features.flatMap(({ properties }) => Object.keys(properties ?? {})))
+  if (label !== undefined && features.length > 0 && !there.has(label)) return yield* fail(`no feature of ${path} has a property "${label}"${suggest(label, there)}; there are ${[...there].join(", ") || "none"}`)
   for (const [i, { geometry, properties }] of features.entries()) {
     if (geometry?.type !== "Point") continue
     const from = `${path}, feature ${i + 1}`, given = properties ?? {}
@@ -67,7 +70,7 @@ const fromGeoJson = Effect.fnUntraced(function*({ id, label, points: path }: Par
         : fail(`${from}: its property "${name}" is ${JSON.stringify(value).slice(0, 60)}, where a text or a number is expected`)
     }
     const own = yield* text(id)
-    if (id !== undefined && own === "") return yield* fail(`${from}: it has no property "${id}"; it has ${Object.keys(given).join(", ") || "none"}`)
+    if (id !== undefined && own === "") return yield* fail(`${from}: it has no property "${id}"${suggest(id, Object.keys(given))}; it has ${Object.keys(given).join(", ") || "none"}`)
     const name = yield* text(species)
     points.push({ id: own === "" ? String(i + 1).padStart(6, "0") : own, from, label: name === "" ? undefined : name, lon: geometry.coordinates[0]!, lat: geometry.coordinates[1]! })
   }

@@ -58,10 +58,17 @@ describe("pixels", () => {
     await expect(one([band(root, "stack.tif", "B08", 3)], { bands: ["B08"] })).rejects.toThrow(/sample s: band B08 is number 3 \(from 0\) of stack.tif, which has 3/)
   })
 
+  it("names the band that is meant where it is written another way, and no other", async () => {
+    await expect(one(s2(), { bands: ["B2"] })).rejects.toThrow('there is no band "B2" (did you mean "B02"?); the sample has B02')
+    await expect(one(s2(), { bands: ["B05"] })).rejects.toThrow('there is no band "B05"; the sample has B02')
+  })
+
   it("takes all bands of a picture as [image], and R, G, B where the file says so", async () => {
     expect(Array.from((await one([picture(root, "stack.tif")], { bands: ["image"] })).values)).toEqual([1, 4, 2, 5, 3, 6])
     expect(Array.from((await one([picture(root, "colour.tif")], { bands: ["B", "R"] })).values)).toEqual([3, 6, 1, 4])
-    await expect(one([picture(root, "stack.tif")], {})).rejects.toThrow(/sample s: there is no band "R"; the sample has image/)
+    await expect(one([picture(root, "stack.tif")], {})).rejects.toThrow(
+      /^sample s: there is no band "R"; the sample has image, a file of 3 bands without names: name them in `bands` of the ingest stage that reads it, in the order of the file$/
+    )
   })
 
   it("brings bands to the grid of the finest, whichever the window counts in", async () => {

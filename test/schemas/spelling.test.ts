@@ -6,6 +6,7 @@ describe("suggest", () => {
     expect(suggest("pasture", ["Forest", "Pastures", "Water"])).toBe(" (did you mean \"Pastures\"?)")
     expect(suggest("tree", ["grass", "trees"])).toBe(" (did you mean \"trees\"?)")
     expect(suggest("volcano", ["Forest", "Pastures", "Water"])).toBe("")
+    expect(suggest("x", ["y"]), "no letter of it").toBe("")
     expect(suggest("x", [])).toBe("")
   })
 })

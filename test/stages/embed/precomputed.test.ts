@@ -100,6 +100,7 @@ describe("embed/precomputed", () => {
     await expect(valuesOf({ file: "short.npy", ids: "ids.txt" })).rejects.toThrow(/ends after 32 of 40 bytes/)
     await expect(valuesOf({ file: "ids.txt" })).rejects.toThrow(/ends neither in .npy/)
     await expect(valuesOf({ file: "x.parquet", column: "vector" })).rejects.toThrow(/no column vector; it has sample_id, embedding/)
+    await expect(valuesOf({ file: "x.parquet", column: "embeding" })).rejects.toThrow('no column embeding (did you mean "embedding"?); it has')
     await expect(valuesOf({ file: "x.arrow", idColumn: "id" })).rejects.toThrow(/no column id; it has sample_id, embedding/)
     await expect(valuesOf({ file: "x.arrow", column: "sample_id" })).rejects.toThrow(/its column sample_id is Utf8 where lists of float or double are expected/)
   })

@@ -58,7 +58,7 @@ describe("ingest/csv", () => {
   })
 
   it.each([
-    ["path,klass\na.png,fox\n", {}, 'set/list.csv has no column "class"; it has path, klass'],
+    ["path,klass\na.png,fox\n", {}, 'set/list.csv has no column "class" (did you mean "klass"?); it has path, klass'],
     ["path,class\n", {}, "set/list.csv has no rows"],
     ["path,class\na.png,fox\na.png,hare\n", {}, '"a.png" would be the id of two samples: set/list.csv, row 1, and set/list.csv, row 2'],
     ["path,class,lat,lon\na.png,fox,north,1\n", { lat: "lat", lon: "lon" }, 'set/list.csv, row 1: "north" in column lat is not a number'],

@@ -74,6 +74,7 @@ describe("ingest/points", () => {
 
   it.each([
     ["x,y\n1,2\n", {}, "points.csv has none of the columns decimalLatitude, latitude, Latitude, lat; name it by `lat`: there are x, y"],
+    ["latitude,lon\n1,2\n", { lat: "latitud" }, 'points.csv has no column "latitud" (did you mean "latitude"?); it has latitude, lon'],
     ["lat,y\n1,2\n", { lon: "x" }, 'points.csv has no column "x"; it has lat, y'],
     ["lat,lon\n1,2\n3", {}, "points.csv is not a readable CSV: Invalid Record Length: expect 2, got 1 on line 3"],
     ["lat,lon\n", {}, "points.csv has no rows"],
@@ -99,6 +100,12 @@ describe("ingest/points", () => {
     [geojson([feature([404000, 3285000])], { crs: { type: "name", properties: { name: "urn:ogc:def:crs:EPSG::32617" } } }), "points.json is in urn:ogc:def:crs:EPSG::32617; GeoJSON's coordinates are degrees of WGS84: reproject it"]
   ])("refuses %.120s", async (text, message) => {
     await expect(ingest(points, folder(text, "points.json"), { ...parameters, points: "points.json" })).rejects.toThrow(message)
+  })
+
+  it("names the property that is near where no feature has the one of the class, or of the id", async () => {
+    const root = folder(geojson([feature([-82, 29.7], { label: "oak", gbifID: 1 })]), "points.json")
+    await expect(ingest(points, root, { ...parameters, points: "points.json", label: "lable" })).rejects.toThrow('no feature of points.json has a property "lable" (did you mean "label"?); there are label, gbifID')
+    await expect(ingest(points, root, { ...parameters, points: "points.json", id: "gbifId2" })).rejects.toThrow('points.json, feature 1: it has no property "gbifId2" (did you mean "gbifID"?); it has label, gbifID')
   })
 
   it("stops at a truncated scene, or goes on without it; says so where none is georeferenced", async () => {
