@@ -70,6 +70,10 @@ export interface Request {
   readonly stretch: Stretch
 }
 
+/** Readers of headers leave it to who reads the pixels to meet a file that does not decode; there it is too late to skip it. */
+const advised = <A>(decoded: Effect.Effect<A, Stage.StageError | Stage.FileError>) =>
+  Effect.mapError(decoded, (error) => error._tag === "FileError" ? error : new Stage.StageError({ message: `${error.message}; where the ingest stage has \`onError\`, \`onError: skip\` leaves such images out` }))
+
 /**
  * Makes a function that reads the pixels of a row. Files are decoded once as long as they are among those used last (256 MiB of values).
  * Bands of different resolution are brought to the grid of the finest (bilinear); the window counts pixels of the first asset.
@@ -83,7 +87,7 @@ export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }
 
   const open = Effect.fn("pixelReader.open")(function*(asset: Asset) {
     let entry = images.get(asset.digest)
-    if (entry === undefined) entry = { image: yield* Effect.cached(Effect.provideService(openImage(asset, blocks), Stage.Files, files)), bytes: 0 }
+    if (entry === undefined) entry = { image: yield* Effect.cached(advised(Effect.provideService(openImage(asset, blocks), Stage.Files, files))), bytes: 0 }
     images.delete(asset.digest)
     images.set(asset.digest, entry)
     const image = yield* entry.image
@@ -142,10 +146,10 @@ export const pixelReader = Effect.fn("pixelReader")(function*({ bands, stretch }
     }
     const width = window[2], height = window[3]
     const values = new Float32Array(planes.length * width * height)
-    const bounds = yield* boundsOf(stretch, planes)
+    const bounds = yield* advised(boundsOf(stretch, planes))
     for (const [i, { band, image }] of planes.entries()) {
       const out = values.subarray(i * width * height, (i + 1) * width * height)
-      yield* image.read(band, rescale(window, finest, image), { width, height }, out)
+      yield* advised(image.read(band, rescale(window, finest, image), { width, height }, out))
       if (bounds !== undefined) stretchInPlace(out, bounds[i]!)
     }
     const bytes = bounds !== undefined || planes.every(({ image }) => image.bytes)

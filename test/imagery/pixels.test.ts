@@ -40,6 +40,7 @@ beforeAll(() => {
   write("other.tif", tiff({ width: 4, height: 4, bands: 1, values: ramp(16, 2000) }))
   write("coarse.tif", tiff({ width: 2, height: 2, bands: 1, values: [10, 20, 30, 40] }))
   write("stack.tif", tiff({ width: 2, height: 1, bands: 3, values: [1, 2, 3, 4, 5, 6] }))
+  write("short.tif", tiff({ width: 2, height: 400, bands: 1, values: ramp(800, 0) }).subarray(0, 600))
   write("colour.tif", tiff({ width: 2, height: 1, bands: 3, values: [1, 2, 3, 4, 5, 6], photometric: 2 }))
 })
 
@@ -56,6 +57,10 @@ describe("pixels", () => {
     const assets = [band(root, "stack.tif", "B04", 2), band(root, "stack.tif", "B02", 0)]
     expect(Array.from((await one(assets, { bands: ["B02", "B04"] })).values)).toEqual([1, 4, 3, 6])
     await expect(one([band(root, "stack.tif", "B08", 3)], { bands: ["B08"] })).rejects.toThrow(/sample s: band B08 is number 3 \(from 0\) of stack.tif, which has 3/)
+  })
+
+  it("says of a file that does not decode how its reader leaves it out", async () => {
+    await expect(one([band(root, "short.tif", "B02")], { bands: ["B02"] })).rejects.toThrow(/^short\.tif does not decode: .*; where the ingest stage has `onError`, `onError: skip` leaves such images out$/)
   })
 
   it("names the band that is meant where it is written another way, and no other", async () => {
