@@ -1,14 +1,28 @@
 /** `outcrop get stage.port axis=value -o file`: one table of one node, in the format of the file's ending. */
 import * as fs from "node:fs"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { encode } from "../schemas/arrow.ts"
 import { suggest } from "../schemas/spelling.ts"
+import type { Table } from "../schemas/table.ts"
 import { csvOf, jsonOf, parquetOf } from "../schemas/tabular.ts"
 import { tableOf } from "../report/finished.ts"
+import { style } from "../report/terminal.ts"
 import { userError } from "./error.ts"
 import { finishedOf } from "./finished.ts"
 import { openSession, type SessionFlags } from "./session.ts"
 import { readWords } from "./words.ts"
+
+const namesIn = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
+
+/** Says which names the numbers of classes stand for: text files have no place for them, Parquet and Arrow keep them in their metadata. */
+const sayNames = ({ metadata }: Table): void => {
+  for (const [what, text] of Object.entries(metadata)) {
+    const names = Option.getOrElse(namesIn(text), () => [])
+    if (names.length > 0) console.error(style("dim", `${what}, names by number from 0: ${JSON.stringify(names.slice(0, 20))}${names.length > 20 ? ` and ${names.length - 20} more` : ""}`))
+  }
+}
 
 export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & { readonly words: ReadonlyArray<string>; readonly json: boolean; readonly output: string | undefined }) {
   const words = readWords(flags.words)
@@ -32,6 +46,7 @@ export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & {
   const { output } = flags
   if (output === undefined) {
     process.stdout.write(flags.json ? jsonOf(table) : csvOf(table))
+    sayNames(table)
     return
   }
   const format = output.split(".").at(-1)
@@ -39,4 +54,5 @@ export const getCommand = Effect.fn("cli/get")(function*(flags: SessionFlags & {
   if (bytes === undefined) return yield* userError(`--output ends in .arrow, .parquet, .csv or .json, got ${output}`)
   fs.writeFileSync(output, bytes)
   console.error(`${output}: ${table.rows} rows of ${node.address} (${chosen})`)
+  if (typeof bytes === "string") sayNames(table)
 })

@@ -226,6 +226,17 @@ describe("other words", () => {
     expect(fs.readFileSync(folder.at("x.parquet")).subarray(0, 4).toString()).toBe("PAR1")
   })
 
+  it("get says beside a text which names the numbers of classes stand for", async () => {
+    const folder = base.copy()
+    folder.edit("classes.ts", "names.indexOf(label)) } }", "names.indexOf(label)) }, metadata: { class: JSON.stringify(names), scale: \"2\" } }")
+    await folder.ran("classes")
+    const said = 'class, names by number from 0: ["boar","deer"]\n'
+    expect((await reads(folder, "get", "classes")).err).toBe(said)
+    expect((await reads(folder, "get", "classes", "--output", folder.at("x.csv"))).err).toContain(said)
+    expect((await reads(folder, "get", "classes", "--output", folder.at("x.parquet"))).err).not.toContain("boar")
+    expect((await reads(folder, "get", "samples")).err).toBe("")
+  })
+
   it("status names what is not up to date, and why", async () => {
     expect((await base.outcrop("status")).out).toBe("up to date: 17 nodes from 6 cells\n")
     const folder = base.copy()
