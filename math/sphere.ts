@@ -44,8 +44,18 @@ export const placeOf = (x: number, y: number, z: number): { readonly lat: number
 /** The length of the straight line through the unit sphere between two places that are so many metres apart along its surface. */
 export const chordOf = (metres: number): number => 2 * Math.sin(Math.min(metres / (2 * earthRadius), Math.PI / 2))
 
-/** The first row that is no place on earth: latitude beyond ±90 or longitude beyond ±360 degrees; -1: none. Rows without coordinates (NaN) pass. */
-export const offEarth = (lat: ArrayLike<number>, lon: ArrayLike<number>): number => {
-  for (let row = 0; row < lat.length; row++) if (Math.abs(lat[row]!) > 90 || Math.abs(lon[row]!) > 360) return row
-  return -1
+/** Coordinates of samples in degrees; NaN: none. */
+export interface Places {
+  readonly sample_id: ReadonlyArray<string>
+  readonly lat: Float64Array
+  readonly lon: Float64Array
 }
+
+/** The first sample that is no place on earth, in words: latitude beyond ±90 or longitude beyond ±360 degrees; undefined: none. Those without coordinates pass. */
+export const offEarth = ({ lat, lon, sample_id }: Places): string | undefined => {
+  const row = lat.findIndex((north, row) => Math.abs(north) > 90 || Math.abs(lon[row]!) > 360)
+  return row < 0 ? undefined : `sample ${sample_id[row]!} lies at latitude ${lat[row]!}, longitude ${lon[row]!}, which is not on earth; are the two swapped, or not in degrees?`
+}
+
+/** The rows of the samples with coordinates. */
+export const placed = ({ lat, lon }: Places): Int32Array => Int32Array.from(lat.keys()).filter((row) => Number.isFinite(lat[row]) && Number.isFinite(lon[row]))

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Annotations, Samples, Split, Stage, stream, Weights } from "outcrop"
 import { kmeans, nearest } from "../../math/kmeans.ts"
 import { type Matrix, takeRows } from "../../math/matrix.ts"
-import { offEarth, placeOf, unitVectors } from "../../math/sphere.ts"
+import { offEarth, placed, placeOf, unitVectors } from "../../math/sphere.ts"
 import { idsOf, vocabularyOf } from "../../math/vocabulary.ts"
 
 const With = Schema.Struct({
@@ -37,12 +37,9 @@ interface Places {
   readonly lon: Float64Array
 }
 
-const placesOf = Effect.fnUntraced(function*({ lat, lon, sample_id }: Stage.Inputs<typeof needs>["samples"]) {
-  const off = offEarth(lat, lon)
-  if (off >= 0) {
-    return yield* new Stage.StageError({ message: `sample ${sample_id[off]} lies at latitude ${lat[off]}, longitude ${lon[off]}, which is not on earth; are the two swapped, or not in degrees?` })
-  }
-  const rows = Int32Array.from(lat.keys()).filter((row) => Number.isFinite(lat[row]) && Number.isFinite(lon[row]))
+const placesOf = Effect.fnUntraced(function*(samples: Stage.Inputs<typeof needs>["samples"]) {
+  const off = offEarth(samples), { lat, lon } = samples, rows = placed(samples)
+  if (off !== undefined) return yield* new Stage.StageError({ message: off })
   return { rows, lat: Float64Array.from(rows, (row) => lat[row]!), lon: Float64Array.from(rows, (row) => lon[row]!) }
 })
 

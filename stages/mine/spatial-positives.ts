@@ -1,8 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Pairs, Samples, Stage } from "outcrop"
+import { pairsOf } from "../../math/positives.ts"
 import { within } from "../../math/proximity.ts"
-import { offEarth, unitVectors } from "../../math/sphere.ts"
+import { offEarth, placed, unitVectors } from "../../math/sphere.ts"
 
 const fail = (message: string) => Effect.fail(new Stage.StageError({ message }))
 
@@ -24,28 +25,20 @@ export default Stage.make({
   }),
   needs: { samples: Stage.needs(Samples, "lat", "lon") },
   gives: { pairs: Pairs },
-  run: Effect.fn("mine/spatial-positives")(function*({ samples: { lat, lon, rows, sample_id } }, { radius }) {
-    const off = offEarth(lat, lon)
-    if (off >= 0) return yield* fail(`sample ${sample_id[off]} lies at latitude ${lat[off]}, longitude ${lon[off]}, which is not on earth; are the two swapped, or not in degrees?`)
-    const all = Array.from({ length: rows }, (_, row) => row), placed = all.filter((row) => Number.isFinite(lat[row]) && Number.isFinite(lon[row]))
-    if (rows > 0 && placed.length === 0) return yield* fail(`none of the ${rows} samples has coordinates, so nothing says which are near`)
-    const near = within(unitVectors(lat, lon), placed, radius)
-    const anchor: Array<string> = [], positive: Array<string> = [], weight: Array<number> = []
-    let alone = 0
-    for (const row of all) {
+  run: Effect.fn("mine/spatial-positives")(function*({ samples }, { radius }) {
+    const off = offEarth(samples), { rows } = samples, there = placed(samples)
+    if (off !== undefined) return yield* fail(off)
+    if (rows > 0 && there.length === 0) return yield* fail(`none of the ${rows} samples has coordinates, so nothing says which are near`)
+    const near = within(unitVectors(samples.lat, samples.lon), there, radius)
+    const { alone, pairs } = pairsOf(samples.sample_id, (row) => {
       const found: Array<number> = []
       near(row, (other) => {
         if (other !== row) found.push(other)
         return false
       })
-      if (found.length === 0) alone++
-      for (const other of found.length === 0 ? [row] : found) {
-        anchor.push(sample_id[row]!)
-        positive.push(sample_id[other]!)
-        weight.push(1 / Math.max(1, found.length))
-      }
-    }
-    if (alone > 0) yield* Stage.notice(`${alone} of ${rows} samples have no neighbour within ${radius} m and are their own positive${placed.length < rows ? ` (${rows - placed.length} without coordinates)` : ""}`)
-    return { pairs: { anchor, positive, weight: Float32Array.from(weight) } }
+      return found
+    })
+    if (alone > 0) yield* Stage.notice(`${alone} of ${rows} samples have no neighbour within ${radius} m and are their own positive${there.length < rows ? ` (${rows - there.length} without coordinates)` : ""}`)
+    return { pairs }
   })
 })

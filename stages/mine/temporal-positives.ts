@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Pairs, Samples, Stage } from "outcrop"
+import { pairsOf } from "../../math/positives.ts"
 import { within } from "../../math/proximity.ts"
 import { offEarth, unitVectors } from "../../math/sphere.ts"
 
@@ -41,8 +42,8 @@ export default Stage.make({
   run: Effect.fn("mine/temporal-positives")(function*({ samples }, { maxGapDays = Infinity, minGapDays, radius }) {
     const { lat, location, lon, rows, sample_id, time } = samples
     if (minGapDays > maxGapDays) return yield* fail(`\`minGapDays: ${minGapDays}\` is above \`maxGapDays: ${maxGapDays}\`: no two dates are both`)
-    const off = offEarth(lat, lon)
-    if (off >= 0) return yield* fail(`sample ${sample_id[off]} lies at latitude ${lat[off]}, longitude ${lon[off]}, which is not on earth; are the two swapped, or not in degrees?`)
+    const off = offEarth(samples)
+    if (off !== undefined) return yield* fail(off)
     const all = Array.from({ length: rows }, (_, row) => row)
     const dated = all.filter((row) => !Number.isNaN(time[row]))
     if (rows > 0 && dated.length === 0) return yield* fail(`none of the ${rows} samples has a time, so there are no other dates; a reader takes times from a column or from file names`)
@@ -62,7 +63,7 @@ export default Stage.make({
     }
     const visits = Map.groupBy(dated.filter((row) => location[row] !== null), (row) => location[row])
     const reach = radius === undefined ? undefined : within(unitVectors(lat, lon), dated.filter(placed), radius)
-    const positivesOf = (anchor: number): ReadonlyArray<number> => {
+    const { alone, pairs } = pairsOf(sample_id, (anchor) => {
       if (location[anchor] !== null) return (visits.get(location[anchor]!) ?? []).filter((other) => serves(anchor, other))
       const found: Array<number> = []
       reach?.(anchor, (other) => {
@@ -70,23 +71,12 @@ export default Stage.make({
         return false
       })
       return found
-    }
-    const anchor: Array<string> = [], positive: Array<string> = [], weight: Array<number> = []
-    let alone = 0
-    for (const row of all) {
-      const positives = positivesOf(row)
-      if (positives.length === 0) alone++
-      for (const other of positives.length === 0 ? [row] : positives) {
-        anchor.push(sample_id[row]!)
-        positive.push(sample_id[other]!)
-        weight.push(1 / Math.max(1, positives.length))
-      }
-    }
+    })
     if (alone > 0) {
       const nowhere = all.filter((row) => location[row] === null && (radius === undefined || !placed(row))).length
       const causes = [...dated.length < rows ? [`${rows - dated.length} without a time`] : [], ...nowhere > 0 ? [`${nowhere} without a ${radius === undefined ? "location" : "location or coordinates"}`] : []]
       yield* Stage.notice(`${alone} of ${rows} samples have no other date and are their own positive${causes.length > 0 ? ` (${causes.join(", ")})` : ""}`)
     }
-    return { pairs: { anchor, positive, weight: Float32Array.from(weight) } }
+    return { pairs }
   })
 })

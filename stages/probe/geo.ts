@@ -5,7 +5,7 @@ import { classProbabilities, fitClassHead, predictTargets, targetHeads } from ".
 import { type Matrix, takeRows } from "../../math/matrix.ts"
 import { identity } from "../../math/scaling.ts"
 import { Scorecard } from "../../math/scorecard.ts"
-import { offEarth, placeOf, unitVectors } from "../../math/sphere.ts"
+import { offEarth, placed, placeOf, type Places, unitVectors } from "../../math/sphere.ts"
 import { oneView } from "../../math/views.ts"
 import { idsOf, vocabularyOf } from "../../math/vocabulary.ts"
 
@@ -15,16 +15,10 @@ const attempt = <A>(work: () => A | Promise<A>) =>
   Effect.tryPromise({ try: async () => await work(), catch: (cause) => fail(cause instanceof Error ? cause.message : String(cause)) })
 const candidates = Schema.Array(Schema.Finite.check(Schema.isGreaterThan(0))).check(Schema.isMinLength(1))
 
-interface Places {
-  readonly sample_id: ReadonlyArray<string>
-  readonly lat: Float64Array
-  readonly lon: Float64Array
-}
 /** The samples with coordinates; an error where those cannot be degrees. */
-const located = Effect.fnUntraced(function*({ lat, lon, sample_id }: Places) {
-  const off = offEarth(lat, lon)
-  if (off >= 0) return yield* fail(`sample ${sample_id[off]!} lies at latitude ${lat[off]!}, longitude ${lon[off]!}, which is not on earth; are the two swapped, or not in degrees?`)
-  return Int32Array.from(lat.keys()).filter((row) => Number.isFinite(lat[row]) && Number.isFinite(lon[row]))
+const located = Effect.fnUntraced(function*(samples: Places) {
+  const off = offEarth(samples)
+  return off === undefined ? placed(samples) : yield* fail(off)
 })
 type Clusters = { readonly open: Readonly<Record<string, unknown>>; readonly metadata: Readonly<Record<string, string>> }
 /** The cluster of each sample by name, null where it is in none. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { chordOf, earthRadius, greatCircle, offEarth, placeOf, unitVectors } from "../../math/sphere.ts"
+import { chordOf, earthRadius, greatCircle, offEarth, placed, placeOf, unitVectors } from "../../math/sphere.ts"
 
 const latitude = fc.double({ min: -90, max: 90, noNaN: true }), longitude = fc.double({ min: -180, max: 180, noNaN: true })
 
@@ -44,10 +44,16 @@ describe("unitVectors", () => {
   })
 })
 
-describe("offEarth", () => {
-  it("finds coordinates out of range, and lets missing ones pass", () => {
-    expect(offEarth([90, Number.NaN, -90], [180, Number.NaN, 359])).toBe(-1)
-    expect(offEarth([0, 139.7, 35.7], [0, 35.7, 139.7])).toBe(1)
-    expect(offEarth([0, 0], [0, -361])).toBe(1)
+describe("places of samples", () => {
+  const places = (lat: ReadonlyArray<number>, lon: ReadonlyArray<number>) => ({ sample_id: lat.map((_, row) => `s${row}`), lat: Float64Array.from(lat), lon: Float64Array.from(lon) })
+
+  it("that are not on earth are said; missing ones pass", () => {
+    expect(offEarth(places([90, Number.NaN, -90], [180, Number.NaN, 359]))).toBeUndefined()
+    expect(offEarth(places([0, 139.7, 35.7], [0, 35.7, 139.7]))).toBe("sample s1 lies at latitude 139.7, longitude 35.7, which is not on earth; are the two swapped, or not in degrees?")
+    expect(offEarth(places([0, 0], [0, -361]))).toContain("sample s1 lies at latitude 0, longitude -361")
+  })
+
+  it("are there where both coordinates are", () => {
+    expect([...placed(places([1, Number.NaN, 3, 4], [1, 2, Number.NaN, 4]))]).toEqual([0, 3])
   })
 })
