@@ -99,10 +99,6 @@ const once = (begin: () => Random): () => Random => {
 /** Trains up to `lanes` variants that have training batches of one size. */
 const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch, compile, masked, objective }: FitOptions) => {
   const { head, queue: queued } = objective, parameters = trained(objective)
-  if (queued > 0 && (queued < size || queued % size !== 0)) {
-    const few = size < batch ? ` (${batch} were asked for, and the training has ${size} samples)` : ""
-    throw new RangeError(`the queue of ${queued} keys does not hold whole batches of ${size}${few}: each batch takes the place of the oldest; give a multiple, such as ${Math.max(1, Math.round(queued / size)) * size}`)
-  }
   const memory = allocate(parameters, lanes)
   const target = objective.keys === "target" ? makeTarget(shapes(head), memory.weights, lanes) : undefined
   const queue = queued > 0 ? makeQueue(queued, head.out, lanes) : undefined

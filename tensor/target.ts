@@ -31,6 +31,16 @@ export const makeTarget = (shapes: Shapes, head: Buffers, lanes: number): Target
   }
 }
 
+/**
+ * Keys that a queue holds where `wanted` are asked for: whole batches of `rows`, as each takes the place of the oldest. Where the batch was cut to
+ * `rows`, because no more train, as many whole ones as fit, at least one; where it was not, another number than whole batches is a mistake.
+ */
+export const queueLength = (wanted: number, batch: number, rows: number): number => {
+  const fit = Math.max(1, Math.floor(wanted / rows)) * rows
+  if (fit === wanted || rows < batch) return fit
+  throw new RangeError(`the queue of ${wanted} keys does not hold whole batches of ${rows}: each batch takes the place of the oldest; give a multiple, such as ${Math.max(1, Math.round(wanted / rows)) * rows}`)
+}
+
 export interface Queue {
   /** [lanes, size, width]; unit rows. */
   readonly values: Float32Array

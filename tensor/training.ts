@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, History, type OpenColumn, Pairs, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
 import type { Scaling } from "../math/scaling.ts"
+import { batchRows } from "./batches.ts"
 import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import { withFallback } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
@@ -21,6 +22,7 @@ import type { Shapes } from "./optimiser.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Defaults, type Settings, settings } from "./settings.ts"
 import { folded, standardized } from "./standardization.ts"
+import { queueLength } from "./target.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
 import type { Rows, Trained, Variant } from "./variant.ts"
@@ -38,7 +40,7 @@ export interface PositiveSource {
   readonly positives: "views" | "pairs"
   /** The positives are projected by a copy of the head that follows it with this momentum, and no gradient passes; without, by the head itself. */
   readonly momentum?: number
-  /** So many keys of batches before are kept for the loss (`Batch.queue`). */
+  /** So many keys of batches before are kept for the loss (`Batch.queue`): whole batches, fewer where the training rows are fewer than a batch. */
   readonly queue?: number
 }
 
@@ -162,6 +164,8 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   interface Task {
     readonly variant: Variant
     readonly layers: Shapes
+    /** Keys of the queue; 0: there is none. */
+    readonly queue: number
     readonly scaling: Scaling | undefined
   }
   const taskOf = (inputs: Inputs, parameters: Parameters): Task => {
@@ -198,9 +202,10 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       seed: parameters.seed,
       ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
     }
-    return { variant, scaling, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
+    const queue = source?.queue === undefined ? 0 : queueLength(source.queue, parameters.batch, batchRows(parameters.batch, train.length, masked))
+    return { variant, scaling, queue, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
   }
-  const objectiveOf = ({ layers, variant: { absent, columns, embeddings, scalars } }: Task, parameters: Parameters): Objective => {
+  const objectiveOf = ({ layers, queue, variant: { absent, columns, embeddings, scalars } }: Task, parameters: Parameters): Objective => {
     const source = positives(parameters)
     return {
       name,
@@ -212,7 +217,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       scalars: Object.keys(scalars),
       layers,
       keys: source === undefined ? undefined : source.momentum === undefined ? "head" : "target",
-      queue: source?.queue ?? 0,
+      queue,
       loss: (tf, batch, scalar) => loss(tf, batch, replaceNumbers(own(parameters), fixed, scalar) as Seen<Own, S>)
     }
   }
@@ -222,6 +227,9 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     const { engine, engineName } = yield* backend
     const { notice, progress, timed } = yield* Stage.Report
     const results: Array<Trained> = [], said = new Set<string>()
+    for (const { queue, variant: { train } } of tasks) {
+      if (queue !== (positives(parameters)?.queue ?? 0)) said.add(`the batch of ${parameters.batch} is cut to the ${train.length} training rows, and the queue holds ${queue} keys in place of ${positives(parameters)?.queue}: whole batches`)
+    }
     const shapeOf = ({ columns, keys, layers, queue }: Objective) => [columns, layers, keys ?? null, queue]
     for (const indices of Map.groupBy(tasks.keys(), (i) => JSON.stringify(shapeOf(objectiveOf(tasks[i]!, parameters)))).values()) {
       const objective = objectiveOf(tasks[indices[0]!]!, parameters)
