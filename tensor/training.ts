@@ -7,9 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Annotations, Embeddings, History, type OpenColumn, Pairs, Split, Stage, type Vectors, Weights } from "outcrop"
 import type { Random } from "../math/random.ts"
-import type { Scaling } from "../math/scaling.ts"
-import { batchRows } from "./batches.ts"
-import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import { withFallback } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
 import { type Lifted, numbersOf, replaceNumbers } from "./lifted.ts"
@@ -21,28 +18,16 @@ import { onnxEngine } from "./onnx-engine.ts"
 import type { Shapes } from "./optimiser.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Defaults, type Settings, settings } from "./settings.ts"
-import { folded, standardized } from "./standardization.ts"
-import { queueLength } from "./target.ts"
+import { folded } from "./standardization.ts"
+import { type Asked, type PositiveSource, type Task, taskOf } from "./task.ts"
 import type { Tf } from "./tfjs.ts"
 import { tfjsEngine } from "./tfjs-engine.ts"
-import type { Rows, Trained, Variant } from "./variant.ts"
+import type { Rows, Trained } from "./variant.ts"
 
-export type { Batch, Lifted, Rows, Tf }
+export type { Batch, Lifted, PositiveSource, Rows, Tf }
 
 /** A loss's own parameters as it gets them: numbers are scalars of the graph, except below the names in `S`. */
 export type Seen<P, S> = { readonly [K in keyof P]: K extends S ? P[K] : Lifted<P[K]> }
-
-/** Where the positive of each anchor comes from, and what projects it. */
-export interface PositiveSource {
-  /** Views that the positive is drawn from. */
-  readonly key: ReadonlyArray<string>
-  /** `views`: of the same sample; `pairs`: of a sample that the port `pairs` names, or of itself where that names none. */
-  readonly positives: "views" | "pairs"
-  /** The positives are projected by a copy of the head that follows it with this momentum, and no gradient passes; without, by the head itself. */
-  readonly momentum?: number
-  /** So many keys of batches before are kept for the loss (`Batch.queue`): whole batches, fewer where the training rows are fewer than a batch. */
-  readonly queue?: number
-}
 
 /** What makes a training stage. `P` are its own parameters, `S` the names of those that stay numbers in the loss. */
 export interface Specification<F extends Schema.Struct.Fields, P, S extends keyof P & string> {
@@ -85,27 +70,6 @@ const rowsAtOnce = 256
 const failed = (name: string) => (cause: unknown): Stage.StageError =>
   cause instanceof Stage.StageError ? cause : new Stage.StageError({ message: `${name}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
-/** How many classes an annotation column of ids has: as many as its vocabulary names, or by its highest id. */
-const classesOf = (column: string, values: OpenColumn | undefined, metadata: Readonly<Record<string, string>> | undefined): number => {
-  if (!(values instanceof Int32Array)) throw new Stage.StageError({ message: `the annotation column ${column} holds no class ids (int32)` })
-  const named = metadata?.[column], classes = named === undefined ? values.reduce((most, id) => Math.max(most, id), -1) + 1 : (JSON.parse(named) as ReadonlyArray<unknown>).length
-  if (classes < 2) throw new Stage.StageError({ message: `the annotation column ${column} has ${classes === 0 ? "no classes" : "one class"}, and a head that tells classes apart needs two` })
-  return classes
-}
-
-/** The rows of the views that a parameter names; every sample must have each of them. */
-const rowsOf = (name: string, { ids, views }: Viewed, wanted: ReadonlyArray<string>): ReadonlyArray<Int32Array> =>
-  wanted.map((view) => {
-    const rows = views.get(view)
-    if (rows === undefined) throw new Stage.StageError({ message: `${name}: the embeddings have no view "${view}"; they have ${[...views.keys()].join(", ")}. Name views that are there, or add it to \`views\` of the embedding` })
-    const without = rows.indexOf(-1)
-    if (without >= 0) throw new Stage.StageError({ message: `${name}: sample ${ids[without]} has no embedding of the view "${view}"` })
-    return rows
-  })
-
-/** The pairs table's columns, as a training reads them. */
-type PairColumns = Parameters<typeof positivesOf>[0]
-
 const inputOf = (column: OpenColumn): Input => "width" in column ? { dtype: "float32", shape: [column.width] } : { dtype: column instanceof Int32Array ? "int32" : "float32", shape: [] }
 
 /**
@@ -146,65 +110,17 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   })
   const isWasm = Effect.map(Stage.Backend, (backend) => backend.name === "wasm")
 
-  interface Inputs {
-    readonly embeddings: { readonly sample_id: ReadonlyArray<string>; readonly view: ReadonlyArray<string>; readonly embedding: Vectors }
-    readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>>; readonly metadata?: Readonly<Record<string, string>> } | undefined
-    readonly split: { readonly split: ReadonlyArray<string> } | undefined
-    readonly pairs: PairColumns | undefined
-  }
-  const keysOf = ({ key, positives }: PositiveSource, query: ReadonlyArray<string>, samples: Viewed, { pairs, split }: Inputs): Keys => {
-    if (positives === "pairs" && pairs === undefined) throw new Stage.StageError({ message: `${name}: \`positives: pairs\` needs the port \`pairs\`; mine/temporal-positives gives them` })
-    const alone = positives === "views" ? query.find((view) => key.every((other) => other === view)) : undefined
-    if (alone !== undefined) {
-      throw new Stage.StageError({ message: `${name}: a sample in its view "${alone}" would be its own positive, as no other view is a key; name another view in \`query\` or \`key\`, or bind \`pairs\` and say \`positives: pairs\`` })
-    }
-    return { views: rowsOf(name, samples, key), positives: pairs === undefined ? new Map() : positivesOf(pairs, samples.ids, (sample) => split?.split[sample] ?? "") }
-  }
-  /** One training, and the layers that its loss brings along: their shapes may follow from the annotations. */
-  interface Task {
-    readonly variant: Variant
-    readonly layers: Shapes
-    /** Keys of the queue; 0: there is none. */
-    readonly queue: number
-    readonly scaling: Scaling | undefined
-  }
-  const taskOf = (inputs: Inputs, parameters: Parameters): Task => {
-    const { annotations, embeddings, split } = inputs
-    const samples = viewed(embeddings), source = positives(parameters)
-    const query = viewsSeen?.(parameters) ?? [samples.views.size > 1 ? "full" : [...samples.views.keys()][0] ?? "full"]
-    const rows = Int32Array.from(samples.ids.keys())
-    const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
-    if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${rows.length === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
-    const columns = Object.fromEntries(columnsRead(parameters).map((column) => {
-      const values = annotations?.open[column]
-      if (values === undefined) throw new Stage.StageError({ message: `${name}: there is no annotation column ${column}; there are ${Object.keys(annotations?.open ?? {}).join(", ") || "none"}` })
-      return [column, values] as const
-    }))
-    const queries = rowsOf(name, samples, query)
-    const { embeddings: seen, scaling } = parameters.standardize ? standardized(embeddings.embedding, Int32Array.from(queries.flatMap((view) => Array.from(train, (row) => view[row]!)))) : { embeddings: embeddings.embedding, scaling: undefined }
-    const variant: Variant = {
-      embeddings: seen,
-      train,
-      val: split === undefined ? new Int32Array(0) : rows.filter((row) => split.split[row] === "val"),
-      queries,
-      keys: source === undefined ? undefined : keysOf(source, query, samples, inputs),
-      keyMomentum: source?.momentum ?? 0,
-      columns,
-      absent: working(parameters),
-      scalars: numbersOf(own(parameters), fixed),
-      optimiser: parameters.optimizer,
-      rate: parameters.rate,
-      schedule: parameters.schedule,
-      momentum: parameters.momentum,
-      decay: parameters.decay,
-      epochs: parameters.epochs,
-      patience: parameters.patience,
-      seed: parameters.seed,
-      ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
-    }
-    const queue = source?.queue === undefined ? 0 : queueLength(source.queue, parameters.batch, batchRows(parameters.batch, train.length, masked))
-    return { variant, scaling, queue, layers: layers(parameters, { out: parameters.out, classes: (column) => classesOf(column, columns[column], annotations?.metadata) }) }
-  }
+  const asked = (parameters: Parameters): Asked => ({
+    name,
+    masked,
+    columns: columnsRead(parameters),
+    query: viewsSeen?.(parameters),
+    positives: positives(parameters),
+    layers: (classes) => layers(parameters, { out: parameters.out, classes }),
+    absent: working(parameters),
+    scalars: numbersOf(own(parameters), fixed),
+    ...(select === undefined ? {} : { select: (rows, random) => select(rows, parameters, random) })
+  })
   const objectiveOf = ({ layers, queue, variant: { absent, columns, embeddings, scalars } }: Task, parameters: Parameters): Objective => {
     const source = positives(parameters)
     return {
@@ -278,7 +194,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       fit: Effect.fn(`${name}.fit`)(function*(members) {
         const { notice, progress } = yield* Stage.Report
         const tasks = yield* Effect.try({
-          try: () => members.map(({ inputs, parameters }) => taskOf(inputs, parameters as Parameters)),
+          try: () => members.map(({ inputs, parameters }) => taskOf(inputs, asked(parameters as Parameters), parameters as Parameters)),
           catch: failed(name)
         })
         const first = tasks[0], parameters = members[0]?.parameters as Parameters | undefined
