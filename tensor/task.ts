@@ -1,6 +1,7 @@
 /** One training of the tables that it is handed: which rows train, what is read of them, and the layers that its loss brings along. */
-import { type OpenColumn, Stage, type Vectors } from "outcrop"
+import { Stage, type Vectors } from "outcrop"
 import type { Scaling } from "../math/scaling.ts"
+import { type Annotated, readAnnotations } from "./annotated.ts"
 import { batchRows } from "./batches.ts"
 import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import type { Shapes } from "./optimiser.ts"
@@ -24,7 +25,7 @@ export interface PositiveSource {
 /** The tables, as a training reads them. */
 export interface Inputs {
   readonly embeddings: { readonly sample_id: ReadonlyArray<string>; readonly view: ReadonlyArray<string>; readonly embedding: Vectors }
-  readonly annotations: { readonly open: Readonly<Record<string, OpenColumn>>; readonly metadata?: Readonly<Record<string, string>> } | undefined
+  readonly annotations: Annotated | undefined
   readonly split: { readonly split: ReadonlyArray<string> } | undefined
   readonly pairs: Parameters<typeof positivesOf>[0] | undefined
 }
@@ -47,14 +48,6 @@ export interface Task {
   /** Keys of the queue; 0: there is none. */
   readonly queue: number
   readonly scaling: Scaling | undefined
-}
-
-/** How many classes an annotation column of ids has: as many as its vocabulary names, or by its highest id. */
-const classesOf = (column: string, values: OpenColumn | undefined, metadata: Readonly<Record<string, string>> | undefined): number => {
-  if (!(values instanceof Int32Array)) throw new Stage.StageError({ message: `the annotation column ${column} holds no class ids (int32)` })
-  const named = metadata?.[column], classes = named === undefined ? values.reduce((most, id) => Math.max(most, id), -1) + 1 : (JSON.parse(named) as ReadonlyArray<unknown>).length
-  if (classes < 2) throw new Stage.StageError({ message: `the annotation column ${column} has ${classes === 0 ? "no classes" : "one class"}, and a head that tells classes apart needs two` })
-  return classes
 }
 
 /** The rows of the views that a parameter names; every sample must have each of them. */
@@ -83,11 +76,7 @@ export const taskOf = (inputs: Inputs, { absent, columns: wanted, layers, masked
   const rows = Int32Array.from(samples.ids.keys())
   const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
   if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${rows.length === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
-  const columns = Object.fromEntries(wanted.map((column) => {
-    const values = annotations?.open[column]
-    if (values === undefined) throw new Stage.StageError({ message: `${name}: there is no annotation column ${column}; there are ${Object.keys(annotations?.open ?? {}).join(", ") || "none"}` })
-    return [column, values] as const
-  }))
+  const { classesOf, columns } = readAnnotations(name, annotations, wanted)
   const queries = rowsOf(name, samples, query)
   const { embeddings: vectors, scaling } = settings.standardize ? standardized(embeddings.embedding, Int32Array.from(queries.flatMap((view) => Array.from(train, (row) => view[row]!)))) : { embeddings: embeddings.embedding, scaling: undefined }
   const variant: Variant = {
@@ -114,6 +103,6 @@ export const taskOf = (inputs: Inputs, { absent, columns: wanted, layers, masked
     variant,
     scaling,
     queue: positives?.queue === undefined ? 0 : queueLength(positives.queue, settings.batch, batchRows(settings.batch, train.length, masked)),
-    layers: layers((column) => classesOf(column, columns[column], annotations?.metadata))
+    layers: layers(classesOf)
   }
 }

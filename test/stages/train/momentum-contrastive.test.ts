@@ -144,7 +144,7 @@ describe("what cannot be trained says why", () => {
     expect(await failure(fit(moco, twice, { ...small, positives: "views", query: ["full", "masked"], key: ["full"] }))).toMatch(/a sample in its view "full" would be its own positive/)
   })
   it("a head without classes to tell apart", async () => {
-    expect(await failure(fit(moco, { ...data, names: { place: ["one"] } }, { ...small, beta: 1 }))).toMatch(/the annotation column place has one class/)
+    expect(await failure(fit(moco, { ...data, annotations: { place: new Int32Array(64) }, names: { place: ["one"] } }, { ...small, beta: 1 }))).toMatch(/the annotation column place has one class/)
   })
   it("a view that is not there", async () => {
     expect(await failure(fit(moco, data, { ...small, key: ["augmented"] }))).toMatch(/the embeddings have no view "augmented"; they have full/)
