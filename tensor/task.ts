@@ -1,7 +1,7 @@
 /** One training of the tables that it is handed: which rows train, what is read of them, and the layers that its loss brings along. */
 import { Stage, type Vectors } from "outcrop"
 import type { Scaling } from "../math/scaling.ts"
-import { type Annotated, readAnnotations } from "./annotated.ts"
+import { type Annotated, type Columns, readAnnotations } from "./annotated.ts"
 import { batchRows } from "./batches.ts"
 import { type Keys, positivesOf, type Viewed, viewed } from "./drawing.ts"
 import type { Shapes } from "./optimiser.ts"
@@ -31,11 +31,10 @@ export interface Inputs {
 }
 
 /** What a loss asks of the tables with the parameters that it has; see `Specification`. */
-export interface Asked extends Pick<Variant, "absent" | "scalars" | "select"> {
+export interface Asked extends Columns, Pick<Variant, "absent" | "scalars" | "select"> {
   /** Name of the stage, for messages. */
   readonly name: string
   readonly masked: boolean
-  readonly columns: ReadonlyArray<string>
   readonly query: ReadonlyArray<string> | undefined
   readonly positives: PositiveSource | undefined
   readonly layers: (classes: (column: string) => number) => Shapes
@@ -70,13 +69,14 @@ const keysOf = (name: string, { key, positives }: PositiveSource, query: Readonl
 }
 
 /** The training of some tables. Throws a `StageError` where they do not have what the loss asks for. */
-export const taskOf = (inputs: Inputs, { absent, columns: wanted, layers, masked, name, positives, query: seen, scalars, select }: Asked, settings: Settings): Task => {
+export const taskOf = (inputs: Inputs, asked: Asked, settings: Settings): Task => {
+  const { absent, layers, masked, name, positives, query: seen, scalars, select } = asked
   const { annotations, embeddings, split } = inputs, samples = viewed(embeddings)
   const query = seen ?? [samples.views.size > 1 ? "full" : [...samples.views.keys()][0] ?? "full"]
   const rows = Int32Array.from(samples.ids.keys())
   const train = split === undefined ? rows : rows.filter((row) => split.split[row] === "train")
   if (train.length === 0) throw new Stage.StageError({ message: `${name}: there are no training rows; ${rows.length === 0 ? "the tables that are joined share no sample_id" : "the split marks none as train"}` })
-  const { classesOf, columns } = readAnnotations(name, annotations, wanted)
+  const { classesOf, columns } = readAnnotations(name, annotations, asked, train)
   const queries = rowsOf(name, samples, query)
   const { embeddings: vectors, scaling } = settings.standardize ? standardized(embeddings.embedding, Int32Array.from(queries.flatMap((view) => Array.from(train, (row) => view[row]!)))) : { embeddings: embeddings.embedding, scaling: undefined }
   const variant: Variant = {

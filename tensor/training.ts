@@ -43,6 +43,11 @@ export interface Specification<F extends Schema.Struct.Fields, P, S extends keyo
   readonly fixed?: ReadonlyArray<S>
   /** The annotation columns that the loss reads, by its parameters. Without it: none. */
   readonly annotations?: (parameters: P) => ReadonlyArray<string>
+  /**
+   * Those of them by whose class ids the loss tells positives from negatives: a training without a row that has both is refused. Without it: the
+   * tasks of `triplets`.
+   */
+  readonly compared?: (parameters: P) => ReadonlyArray<string>
   /** Views that a sample is drawn from; without: its view "full", or the only one. */
   readonly query?: (parameters: P) => ReadonlyArray<string>
   /** The loss sees beside each anchor a positive (`Batch.keys`): another view of the sample, another sample that the port `pairs` names, or both. */
@@ -82,6 +87,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
   type Own = Schema.Struct<F>["Type"]
   type Parameters = Settings & Own
   const { annotations: columnsRead = () => [], fixed = [], layers = () => ({}), loss, masked = false, name, positives = () => undefined, query: viewsSeen, select, translationInvariant = false, triplets = () => undefined, working = () => ({}) } = specification
+  const { compared = (parameters) => Object.keys(triplets(parameters)?.tasks ?? {}) } = specification
   const common = settings(specification.defaults ?? {})
   const taken = Object.keys(specification.with).filter((key) => key in common)
   if (specification.triplets !== undefined && !masked) throw new Error(`${name}: a loss given as triplets too leaves out rows that are not present: say \`masked: true\``)
@@ -114,6 +120,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     name,
     masked,
     columns: columnsRead(parameters),
+    compared: compared(parameters),
     query: viewsSeen?.(parameters),
     positives: positives(parameters),
     layers: (classes) => layers(parameters, { out: parameters.out, classes }),

@@ -18,10 +18,7 @@ export default Train.make({
     temperature: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "cosines are divided by it" }), 0.1)
   },
   annotations: ({ task }) => [task],
+  compared: ({ task }) => [task],
   masked: true,
-  loss: (tf, { annotations, z }, { task, temperature }) => {
-    const ids = annotations[task]!
-    if (ids.dtype !== "int32" || ids.rank !== 1) throw new Stage.StageError({ message: `train/supervised-contrastive: the annotation column ${task} holds no class ids (int32)` })
-    return Contrastive.supervisedContrastive(tf, z, tf.reshape(ids, [z.shape[0]]), temperature)
-  }
+  loss: (tf, { annotations, z }, { task, temperature }) => Contrastive.supervisedContrastive(tf, z, tf.reshape(annotations[task]!, [z.shape[0]]), temperature)
 })

@@ -36,6 +36,7 @@ export default Train.make({
     )
   },
   annotations: ({ select, tasks }) => [...Object.keys(tasks), ...(select === undefined ? [] : ["class", "score"])].filter((name, i, all) => all.indexOf(name) === i),
+  compared: ({ tasks }) => Object.keys(tasks),
   working: ({ select, tasks }) => select?.fill === "triplet" ? Object.fromEntries(Object.keys(tasks).map((task) => [cut(task), -Infinity])) : {},
   masked: true,
   translationInvariant: true,
@@ -57,10 +58,6 @@ export default Train.make({
       throw new Stage.StageError({ message: "train/triplet: fill: triplet selects among all triplets, and triplets: hard has one an anchor; choose one of the two" })
     }
     const names = Object.keys(tasks), rows = z.shape[0]
-    for (const task of names) {
-      const { dtype, rank } = annotations[task]!
-      if (dtype !== "int32" || rank !== 1) throw new Stage.StageError({ message: `train/triplet: the annotation column ${task} holds no class ids (int32), so it makes no triplets` })
-    }
     const stacked = (columns: ReadonlyArray<string>): tfjs.Tensor2D => tf.reshape(tf.stack(columns.map((column) => annotations[column]!)), [names.length, rows])
     const d = distances(tf, z), ids = stacked(names)
     const chosen = select?.fill === "triplet" ? { score: tf.reshape<tfjs.Rank.R1>(annotations["score"]!, [rows]), cut: stacked(names.map(cut)) } : undefined

@@ -215,13 +215,15 @@ describe("a training", () => {
     }
   })
 
-  it.each(["wasm", "onnx"])("on %s, without labels, or with nothing but singletons, changes nothing", async (backend) => {
+  it.each(["wasm", "onnx"])("on %s, refuses labels of which no triplet can be made; batches without one change nothing", async (backend) => {
     const data = synthetic(40, 8), rows = 40
-    for (const ids of [new Int32Array(rows).fill(-1), new Int32Array(rows).fill(1), Int32Array.from({ length: rows }, (_, i) => i)]) {
-      const { history, weights } = await fit(triplet, { ...data, annotations: { class: ids } }, { tasks: { class: 1 }, out: 4, epochs: 3, seed: 1 }, backend)
-      expect([...history.train_loss, ...history.val_loss].every((loss) => loss === 0)).toBe(true)
-      expect(weights["layer1.weight"]).toEqual(Float64Array.from(initial([8, 4], stream(1, "initial", "layer1.weight"))))
-    }
+    const fitted = (id: (row: number) => number) => fit(triplet, { ...data, annotations: { class: Int32Array.from({ length: rows }, (_, row) => id(row)) } }, { tasks: { class: 1 }, out: 4, epochs: 3, seed: 1, batch: 2 }, backend)
+    expect(await failure(fitted(() => -1))).toBe("train/triplet: the annotation column class has no label (all are -1) in the training rows (35), so nothing can be learned from it")
+    expect(await failure(fitted(() => 1))).toMatch(/^train\/triplet: no triplet can be made of the training rows by the annotation column class, as all that have a label are of one class/)
+    expect(await failure(fitted((row) => row))).toMatch(/as no two are of one class/)
+    const { history, weights } = await fitted((row) => row % 2)
+    expect(history.train_loss.every((loss) => loss === 0)).toBe(true)
+    expect(weights["layer1.weight"]).toEqual(Float64Array.from(initial([8, 4], stream(1, "initial", "layer1.weight"))))
   })
 
   it("selection: more that is taken at random is drawn by the seed; triplets differ from samples", async () => {
@@ -251,7 +253,7 @@ describe("bad input", () => {
     expect(await fitting({ tasks: { klass: 1 } })).toBe("train/triplet: there is no annotation column klass; there are box, class, score")
   })
   it("a column of scores where class ids are needed", async () => {
-    expect(await fitting({ tasks: { score: 1 } })).toBe("train/triplet: the annotation column score holds no class ids (int32), so it makes no triplets")
+    expect(await fitting({ tasks: { score: 1 } })).toBe("train/triplet: the annotation column score holds no class ids (int32); box, class do")
   })
   it("no training rows", async () => {
     expect(await fitting({ tasks }, { split: data.split!.map(() => "val") })).toContain("there are no training rows; the split marks none as train")
