@@ -3,6 +3,7 @@
  * validation (loss alone).
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
+import { Stage } from "outcrop"
 import { type Head, project, shapes } from "./head.ts"
 import type { Shapes } from "./optimiser.ts"
 import type { Input, Program } from "./program.ts"
@@ -62,6 +63,13 @@ export const names = {
 /** All that is trained: the head and the loss's own layers. */
 export const trained = ({ head, layers }: Pick<Objective, "head" | "layers">): Shapes => ({ ...shapes(head), ...layers })
 
+/** The one number that a loss has to give. */
+const single = (tf: Tf, name: string, given: unknown): tfjs.Scalar => {
+  if (!(given instanceof tf.Tensor)) throw new Stage.StageError({ message: `the loss of ${name} gives ${given === undefined ? "nothing" : `a ${typeof given}`}, it has to give a tensor of one number` })
+  if (given.size !== 1) throw new Stage.StageError({ message: `the loss of ${name} has shape [${given.shape.join(", ")}], it has to be one number: take tf.mean of it` })
+  return tf.reshape(given, [])
+}
+
 /** The program of an objective for batches of so many rows. */
 export const programOf = (objective: Objective, rows: number, lanes: number, gradients: boolean): Program => {
   const { columns, head, keys, loss, name, queue, scalars } = objective
@@ -98,7 +106,7 @@ export const programOf = (objective: Objective, rows: number, lanes: number, gra
           ...(keys === undefined ? {} : { keys: copied ?? project(tf, unit, own, take(names.positives)), keyAnnotations }),
           ...(queue === 0 ? {} : { queue: take<tfjs.Tensor2D>(names.queue) })
         }
-        return loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar)))
+        return single(tf, name, loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar))))
       }
       const weights = layers.map((layer) => take(layer))
       if (!gradients) return { [names.loss]: value(...weights) }
