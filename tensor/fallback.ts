@@ -5,6 +5,20 @@ import type { Engine } from "./program.ts"
 /** What the tracer meets that it cannot write: a message that begins with "it ...", the loss. A loss's own mistakes are other errors. */
 export class Obstacle extends Error {}
 
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+/** The operation that an engine lacks, where an error is about that. */
+export const lackedBy = (cause: unknown): string | undefined => /Kernel '(\w+)' not registered/.exec(messageOf(cause))?.[1]
+
+/** Does a piece of a loss's work. Its own errors are told as such; what an engine cannot do is the engine's to tell. */
+export const attempt = <A>(what: string, work: () => A): A => {
+  try {
+    return work()
+  } catch (cause) {
+    if (cause instanceof Stage.StageError || cause instanceof Obstacle || lackedBy(cause) !== undefined) throw cause
+    throw new Stage.StageError({ message: `${what}: ${messageOf(cause)}` })
+  }
+}
+
 /** A program that cannot be traced although it may well run elsewhere: `reason` completes "the loss ...". */
 export class Untraceable extends Stage.StageError {
   readonly reason: string

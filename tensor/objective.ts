@@ -4,12 +4,13 @@
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
 import { Stage } from "outcrop"
+import { attempt } from "./fallback.ts"
 import { type Head, project, shapes } from "./head.ts"
 import type { Shapes } from "./optimiser.ts"
 import type { Input, Program } from "./program.ts"
 import type { Tf } from "./tfjs.ts"
 
-/** What a loss is a function of. What it did not ask for is not there. */
+/** What a loss is a function of. What it did not ask for is not there, and an error to read of `annotations` and `layers`. */
 export interface Batch {
   /** Projections, [rows, out] float32. Rows that are not present are 0. */
   readonly z: tfjs.Tensor2D
@@ -63,6 +64,15 @@ export const names = {
 /** All that is trained: the head and the loss's own layers. */
 export const trained = ({ head, layers }: Pick<Objective, "head" | "layers">): Shapes => ({ ...shapes(head), ...layers })
 
+/** What a loss asked for, by name; says so where it reads another. */
+const askedFor = (name: string, what: string, given: Readonly<Record<string, tfjs.Tensor>>): Readonly<Record<string, tfjs.Tensor>> =>
+  new Proxy(given, {
+    get: (there, key) => {
+      if (typeof key === "string" && !Object.hasOwn(there, key)) throw new Stage.StageError({ message: `the loss of ${name} reads "${key}" of \`${what}\`, but its \`${what}\` asks for ${Object.keys(there).join(", ") || "nothing"}: ask for it there, or read what is there` })
+      return Reflect.get(there, key) as unknown
+    }
+  })
+
 /** The one number that a loss has to give. */
 const single = (tf: Tf, name: string, given: unknown): tfjs.Scalar => {
   if (!(given instanceof tf.Tensor)) throw new Stage.StageError({ message: `the loss of ${name} gives ${given === undefined ? "nothing" : `a ${typeof given}`}, it has to give a tensor of one number` })
@@ -93,8 +103,8 @@ export const programOf = (objective: Objective, rows: number, lanes: number, gra
     },
     body: (tf, inputs) => {
       const take = <T extends tfjs.Tensor>(key: string) => inputs[key] as T
-      const annotations = Object.fromEntries(Object.keys(columns).map((column) => [column, take(names.column(column))]))
-      const keyAnnotations = Object.fromEntries(Object.keys(columns).map((column) => [column, take(names.keyColumn(column))]))
+      const columnsOf = (input: (column: string) => string) => askedFor(name, "annotations", Object.fromEntries(Object.keys(columns).map((column) => [column, take(input(column))])))
+      const annotations = columnsOf(names.column), keyAnnotations = columnsOf(names.keyColumn)
       const copied = keys === "target" ? project(tf, unit, Object.fromEntries(Object.keys(shapes(head)).map((layer) => [layer, take(names.target(layer))])), take(names.positives)) : undefined
       const value = (...weights: ReadonlyArray<tfjs.Tensor>): tfjs.Scalar => {
         const own = Object.fromEntries(layers.map((layer, i) => [layer, weights[i]!]))
@@ -102,15 +112,15 @@ export const programOf = (objective: Objective, rows: number, lanes: number, gra
           z: project(tf, head, own, take(names.x)),
           annotations,
           present: take(names.present),
-          layers: own,
+          layers: askedFor(name, "layers", own),
           ...(keys === undefined ? {} : { keys: copied ?? project(tf, unit, own, take(names.positives)), keyAnnotations }),
           ...(queue === 0 ? {} : { queue: take<tfjs.Tensor2D>(names.queue) })
         }
-        return single(tf, name, loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar))))
+        return single(tf, name, attempt(`the loss of ${name} threw`, () => loss(tf, batch as Batch, (scalar) => take(names.scalar(scalar)))))
       }
       const weights = layers.map((layer) => take(layer))
       if (!gradients) return { [names.loss]: value(...weights) }
-      const { grads, value: at } = tf.valueAndGrads(value)(weights)
+      const { grads, value: at } = attempt(`the loss of ${name} has no gradient`, () => tf.valueAndGrads(value)(weights))
       return {
         [names.loss]: at,
         ...Object.fromEntries(layers.map((layer, i) => [names.gradient(layer), grads[i]!])),

@@ -6,8 +6,7 @@
  * any lane's input (a constant), has none; `operations.ts` shifts axes and aligns ranks accordingly. This is what `vmap` is in JAX.
  */
 import type * as tfjs from "@tensorflow/tfjs-core"
-import { Stage } from "outcrop"
-import { Obstacle, Untraceable } from "./fallback.ts"
+import { lackedBy, Obstacle, Untraceable } from "./fallback.ts"
 import { type Attributes, type ElementType, elementTypes, Graph } from "./onnx.ts"
 import { operations } from "./operations.ts"
 import type { Program } from "./program.ts"
@@ -97,13 +96,11 @@ export class Trace {
   }
 }
 
-/** Why a trace cannot go on, in the words of who wrote the loss. */
-const explain = (program: string, cause: unknown): Stage.StageError => {
-  if (cause instanceof Stage.StageError) return cause
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const missing = /Kernel '(\w+)' not registered/.exec(message)?.[1]
+/** Why a trace cannot go on, in the words of who wrote the loss. What is neither its doing nor the tracer's stays as it is. */
+const explain = (program: string, cause: unknown): unknown => {
+  const missing = lackedBy(cause)
   if (missing !== undefined) return new Untraceable(program, `uses the tfjs operation ${missing}, which cannot be traced to ONNX`)
-  return cause instanceof Obstacle ? new Untraceable(program, `cannot be traced to ONNX: ${message}`) : new Stage.StageError({ message: `${program}: the loss cannot be traced to ONNX: ${message}` })
+  return cause instanceof Obstacle ? new Untraceable(program, `cannot be traced to ONNX: ${cause.message}`) : cause
 }
 
 /**
@@ -195,8 +192,7 @@ let registered: ReturnType<typeof register> | undefined
 
 /**
  * Traces a program. The model's inputs and outputs are named as the program's, each `[lanes, ...shape]`; inputs that the program does not
- * read are not there. Throws an `Untraceable` that names the operation which stands in the way, and a `StageError` where the loss itself
- * is wrong.
+ * read are not there. Throws an `Untraceable` that names the operation which stands in the way; the program's own errors pass.
  */
 export const trace = (tf: typeof tfjs, program: Program): ReturnType<Graph["model"]> & { readonly outputs: ReadonlyMap<string, ReadonlyArray<number>> } => {
   registered ??= register(tf)

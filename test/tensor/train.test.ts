@@ -153,7 +153,18 @@ describe("a loss that does not work", () => {
     }
   })
   it("one that does not depend on the projection", async () => {
-    expect(await fitting(broken((tf) => tf.scalar(1)))).toMatch(/^train\/broken: the loss cannot be traced to ONNX: Cannot compute gradient of y=f\(x\) with respect to x/)
+    expect(await fitting(broken((tf) => tf.scalar(1)))).toMatch(/^the loss of train\/broken has no gradient: Cannot compute gradient of y=f\(x\) with respect to x/)
+  })
+  it("one that throws, or misspells an operation", async () => {
+    expect(await fitting(broken(() => {
+      throw new Error("no such margin")
+    }))).toBe("the loss of train/broken threw: no such margin")
+    expect(await fitting(broken((tf, { z }) => tf.sum((tf as typeof tf & { readonly sofmax: typeof tf.softmax }).sofmax(z))))).toBe("the loss of train/broken threw: tf.sofmax is not a function")
+    expect(await fitting(broken((tf, { z }) => tf.sum(tf.add(z, tf.ones([5])))))).toBe("the loss of train/broken threw: shapes [14, 64] and [5] do not broadcast")
+  })
+  it("one that reads what it did not ask for", async () => {
+    expect(await fitting(broken((tf, { annotations, z }) => tf.sum(tf.add(z, annotations["class"]!))))).toBe('the loss of train/broken reads "class" of `annotations`, but its `annotations` asks for nothing: ask for it there, or read what is there')
+    expect(await fitting(broken((tf, { layers, z }) => tf.sum(tf.add(z, layers["class.bias"]!))))).toMatch('reads "class.bias" of `layers`, but its `layers` asks for layer1.weight, layer1.bias')
   })
   it("one that is not a single number", async () => {
     expect(await fitting(broken((tf, { z }) => tf.sum(z, 1)))).toBe("the loss of train/broken has shape [14], it has to be one number: take tf.mean of it")
