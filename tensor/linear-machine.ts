@@ -3,7 +3,7 @@
  * checkpoint, and one batch at a time. Weights lie in panels of 8 columns, see there.
  */
 import type { Vectors } from "../schemas/column.ts"
-import type { Optimiser } from "./optimiser.ts"
+import { allFinite, type Optimiser } from "./optimiser.ts"
 import { bytes as linearBytes } from "../wasm/bytes/linear.ts"
 import { bytes as optimiserBytes } from "../wasm/bytes/optimisers.ts"
 import { instantiate, Layout } from "../wasm/instance.ts"
@@ -141,6 +141,8 @@ export const linearMachine = ({ classes, out, repeated, rows, samples, tasks, wi
       const padded = project(n)
       for (let r = 0; r < n; r++) for (let o = 0; o < out; o++) to[r * out + o] = floats[z / 4 + ((o >> 3) * padded + r) * 8 + (o & 7)]!
     },
+    /** Whether all weights are finite. */
+    finite: (): boolean => allFinite(floats.subarray(weights / 4, weights / 4 + size)),
     /** Keeps the weights as they are now: the checkpoint. */
     keep: (): void => {
       floats.copyWithin(kept / 4, weights / 4, weights / 4 + size)

@@ -96,8 +96,9 @@ const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, lo
           select?.(seen(rows.length), () => stream(seed, "select", epoch, step))
         })
         trained += machine.step(n, loss, { optimiser, rate: rate * rateFactor(schedule, epoch, epochs), momentum })
-        steps++
+        if (++steps === 1 && !machine.finite()) return course.lose(1, trained)
       }
+      if (!machine.finite()) return course.lose(steps, trained / batches.length)
       for (const { rows } of chunks) validated += machine.evaluate(feed(rows, () => {}), loss) * rows.length
       if (course.enter(steps, trained / batches.length, val.length === 0 ? Number.NaN : validated / val.length)) machine.keep()
     },

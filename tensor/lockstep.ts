@@ -130,7 +130,8 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     const sums = runs.map(() => 0)
     const plans = runs.map(({ course, variant }) => course.done ? [] : epochBatches(variant.train, size, masked, variant.seed, epoch))
     for (let step = 0; step < Math.max(...plans.map((plan) => plan.length)); step++) {
-      const active = runs.filter(({ lane }) => plans[lane]![step] !== undefined)
+      const active = runs.filter(({ course, lane }) => !course.done && plans[lane]![step] !== undefined)
+      if (active.length === 0) break
       for (const { lane, variant } of active) {
         const rows = training.feed(lane, variant, plans[lane]![step]!, once(() => stream(variant.seed, "views", epoch, step)))
         variant.select?.(rows, () => stream(variant.seed, "select", epoch, step))
@@ -144,6 +145,7 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
         // after the loss has seen the queue as it was, and the copy as it was
         target?.follow(run.lane, keyMomentum)
         queue?.enqueue(run.lane, keysOf(run.lane))
+        if (run.steps === 1 && !memory.finite(run.lane)) run.course.lose(1, training.loss[run.lane]!)
       }
     }
     return sums.map((sum, lane) => sum / plans[lane]!.length)
@@ -170,9 +172,10 @@ const fitAlike = async (variants: ReadonlyArray<Variant>, size: number, { batch,
     running: () => runs.some(({ course }) => !course.done),
     epoch: async (epoch: number): Promise<void> => {
       const trainLoss = await train(epoch), valLoss = await validate()
-      for (const { course, lane, steps } of runs) {
+      for (const { course, lane, steps } of runs.filter(({ course }) => !course.done)) {
         // before the queue holds keys only, its random directions make the contrast easy: no such epoch is the best
-        if (!course.done && course.enter(steps, trainLoss[lane]!, valLoss[lane]!, steps * size >= queued)) memory.keep(lane)
+        if (!memory.finite(lane)) course.lose(steps, trainLoss[lane]!)
+        else if (course.enter(steps, trainLoss[lane]!, valLoss[lane]!, steps * size >= queued)) memory.keep(lane)
       }
     },
     result: (): ReadonlyArray<Trained> => runs.map(({ course: { blind, history, kept }, lane }) => ({ weights: memory.copy(lane, kept ? "kept" : "now"), history, blind }))

@@ -33,10 +33,19 @@ export interface ParameterMemory {
   readonly gradients: Buffers
   /** One optimiser step of one lane, from the gradients as they are. */
   readonly step: (lane: number, step: Step) => void
+  /** Whether all weights of one lane are finite. */
+  readonly finite: (lane: number) => boolean
   /** Keeps one lane's weights as they are now: its checkpoint. */
   readonly keep: (lane: number) => void
   /** A copy of one lane's weights: as they are now, or as kept. */
   readonly copy: (lane: number, which: "now" | "kept") => Readonly<Record<string, Float32Array>>
+}
+
+/** Whether no value is infinite or NaN: those alone are not 0 from themselves. */
+export const allFinite = (values: Float32Array): boolean => {
+  let sum = 0
+  for (const value of values) sum += value - value
+  return sum === 0
 }
 
 /** Values are laid out on boundaries of 64 bytes. */
@@ -68,6 +77,7 @@ export const allocate = (shapes: Shapes, lanes: number): ParameterMemory => {
         else sgd(byte(gradient), byte(weight), byte(first), size, rate, momentum)
       }
     },
+    finite: (lane) => layout.every(({ size, weight }) => allFinite(values(weight + lane * size, size))),
     keep: (lane) => {
       for (const { kept, size, weight } of layout) values(kept + lane * size, size).set(values(weight + lane * size, size))
     },

@@ -75,6 +75,14 @@ const rowsAtOnce = 256
 const failed = (name: string) => (cause: unknown): Stage.StageError =>
   cause instanceof Stage.StageError ? cause : new Stage.StageError({ message: `${name}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
+/** When weights were lost, and what to do: a rate can be too high only once there was a step. */
+const divergence = ({ epoch, step, train_loss }: { readonly [column in "epoch" | "step" | "train_loss"]: ArrayLike<number> }, layer: string, rate: number): string => {
+  const last = epoch.length - 1
+  if (step[last] !== 1) return `the training diverged in epoch ${epoch[last]} (${layer} is not finite); lower the rate, now ${rate}`
+  if (!Number.isFinite(train_loss[last])) return "the loss is not finite at the first step, before anything was learned: look for a logarithm or a quotient of 0 in it, or an annotation that is not finite"
+  return `the first step left ${layer} not finite, although the loss was finite: its gradient is not (as that of the square root of 0), or the rate, now ${rate}, is far too high`
+}
+
 const inputOf = (column: OpenColumn): Input => "width" in column ? { dtype: "float32", shape: [column.width] } : { dtype: column instanceof Int32Array ? "int32" : "float32", shape: [] }
 
 /**
@@ -230,14 +238,12 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
         })
       })
     },
-    apply: Effect.fn(`${name}.apply`)(function*({ weights }, { embeddings }, parameters) {
+    apply: Effect.fn(`${name}.apply`)(function*({ history, weights }, { embeddings }, parameters) {
       const { embedding, rows, sample_id, view } = embeddings
       const head = headOf(parameters as Parameters, embedding.width)
       const learned = Object.fromEntries(weights.layer.map((layer, i) => [layer, Float32Array.from(weights.values[i]!)]))
       const lost = Object.keys(learned).find((layer) => !learned[layer]!.every(Number.isFinite))
-      if (lost !== undefined) {
-        return yield* new Stage.StageError({ message: `${name}: the training diverged (${lost} is not finite); lower the rate, now ${(parameters as Parameters).rate}, and see the history for when` })
-      }
+      if (lost !== undefined) return yield* new Stage.StageError({ message: `${name}: ${divergence(history, lost, (parameters as Parameters).rate)}` })
       for (const [layer, shape] of Object.entries(shapes(head))) {
         if (learned[layer]?.length !== sizeOf(shape)) {
           return yield* new Stage.StageError({ message: `${name}: the weights have ${learned[layer]?.length ?? "no"} values for ${layer}, where embeddings of width ${head.width} need ${sizeOf(shape)}` })

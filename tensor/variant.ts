@@ -42,7 +42,7 @@ export interface Trained {
   /** The validation rows have no part in the loss, so the last weights are the ones given. */
   readonly blind: boolean
   readonly weights: Readonly<Record<string, Float32Array>>
-  /** One entry an epoch; NaN: no validation rows. */
+  /** One entry an epoch; NaN: no validation rows. One that diverged ends with the epoch that left weights not finite, or with the first step. */
   readonly history: ReadonlyArray<{ readonly step: number; readonly trainLoss: number; readonly valLoss: number }>
 }
 
@@ -80,5 +80,11 @@ export class Course {
     }
     this.done = epoch >= epochs || (patience > 0 && val.length > 0 && !this.blind && epoch - this.#bestEpoch >= patience)
     return better
+  }
+
+  /** Ends a training whose weights are no longer finite. */
+  lose(step: number, trainLoss: number): void {
+    this.history.push({ step, trainLoss, valLoss: Number.NaN })
+    this.done = true
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Stage, stream } from "outcrop"
 import { Train, Triplets } from "outcrop/train"
 import type { Rows } from "../../tensor/variant.ts"
-import { type Data, fit, fitAll, parametersOf, run, inputsOf, synthetic } from "../stages/train/training.ts"
+import { apply, type Data, fit, fitAll, parametersOf, run, inputsOf, synthetic } from "../stages/train/training.ts"
 
 // One thread, as the engine runs it; read when the binding is loaded.
 process.env["TF_NUM_INTRAOP_THREADS"] = "1"
@@ -170,6 +170,24 @@ describe("a loss that does not work", () => {
     expect(await fitting(broken((tf, { z }) => tf.sum(z, 1)))).toBe("the loss of train/broken has shape [14], it has to be one number: take tf.mean of it")
     expect(await fitting(broken((() => 1) as never))).toBe("the loss of train/broken gives a number, it has to give a tensor of one number")
     expect(await fitting(broken((() => {}) as never))).toMatch("the loss of train/broken gives nothing")
+  })
+  it("one that is not finite at the first step, or has no finite gradient there: no rate would help", async () => {
+    const applied = async (loss: Parameters<typeof broken>[0]) => {
+      const stage = broken(loss), given = { epochs: 5 }, learned = await fit(stage, synthetic(16, 4), given)
+      return failure(apply(stage, learned, synthetic(16, 4), given))
+    }
+    expect(await applied((tf, { z }) => tf.mean(tf.log(tf.mul(z, 0))))).toBe("train/broken: the loss is not finite at the first step, before anything was learned: look for a logarithm or a quotient of 0 in it, or an annotation that is not finite")
+    expect(await applied((tf, { z }) => tf.mean(tf.sqrt(tf.square(tf.sub(z, z)))))).toMatch("train/broken: the first step left layer1.weight not finite, although the loss was finite")
+  })
+  it("one that diverges later: the epoch is told, and no further one is trained; weights that were kept before are given", async () => {
+    const stage = broken((tf, { z }) => tf.mean(tf.square(tf.square(z)))), given = { out: 2, optimizer: "sgd", rate: 10, epochs: 50, batch: 16 }, { split: _, ...unsplit } = synthetic(16, 4)
+    const lost = await fit(stage, unsplit, given), epochs = lost.history.epoch.length
+    expect(epochs).toBeGreaterThan(1)
+    expect(epochs).toBeLessThan(50)
+    expect(lost.history.train_loss.slice(0, -1).some(Number.isFinite)).toBe(true)
+    expect(await failure(apply(stage, lost, unsplit, given))).toBe(`train/broken: the training diverged in epoch ${epochs} (layer1.weight is not finite); lower the rate, now 10`)
+    const kept = await fit(stage, synthetic(16, 4), given)
+    expect(kept.weights["layer1.weight"]!.every(Number.isFinite)).toBe(true)
   })
   it("a parameter that every training has", () => {
     expect(() => Train.make({ name: "train/clash", version: 1, summary: "", with: { rate: Schema.Finite }, loss: (tf, { z }) => tf.sum(z) })).toThrow("train/clash: every training has a parameter rate; give the loss's own another name")

@@ -159,7 +159,11 @@ describe.each(["wasm", "onnx"])("siblings on %s", (backend) => {
     const noVal = { ...spoilt, data: { ...spoilt.data, split: spoilt.data.split!.map(() => "train") } }
     const [lost, kept] = await fitAll(triplet, [noVal, sound], backend)
     same(kept!, (await fitAll(triplet, [sound], backend))[0]!)
-    expect(await failure(apply(triplet, lost!, noVal.data, noVal.with, backend))).toContain("the training diverged (layer1.weight is not finite); lower the rate")
+    expect(await failure(apply(triplet, lost!, noVal.data, noVal.with, backend))).toBe("train/triplet: the first step left layer1.weight not finite, although the loss was finite: its gradient is not (as that of the square root of 0), or the rate, now 1e+39, is far too high")
+    expect(lost!.history.step).toEqual(Int32Array.of(1))
+    const later = await fit(triplet, noVal.data, { ...noVal.with, rate: 1e38, epochs: 40 }, backend), epochs = later.history.epoch.length
+    expect(epochs).toBeLessThan(40)
+    expect(await failure(apply(triplet, later, noVal.data, noVal.with, backend))).toContain(`the training diverged in epoch ${epochs} (layer1.weight is not finite); lower the rate`)
   })
 })
 
