@@ -3,7 +3,9 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { Stage } from "outcrop"
 import { root } from "../../engine/installation.ts"
+import { fit, synthetic } from "../stages/train/training.ts"
 
 /** The first block of code of a language in a text of the project. */
 const block = (file: string, language: string): string => {
@@ -53,6 +55,15 @@ stages:
     expect(losses).toHaveLength(50)
     const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
     expect(mean(losses.slice(-5))).toBeLessThan(0.9 * mean(losses.slice(0, 5)))
+  })
+
+  it("shows a loss in one file that leaves out samples without a class", async () => {
+    fs.writeFileSync(join(folder, "nca.ts"), block("README.md", "ts"))
+    const { default: nca } = await import(join(folder, "nca.ts")) as { readonly default: Stage.Stage }
+    const data = synthetic(24, 4), ids = Int32Array.from({ length: 24 }, (_, i) => i < 6 ? -1 : i % 3), { split: _, ...given } = { ...data, annotations: { class: ids } }
+    const weights = async (x: Float32Array) => (await fit(nca, { ...given, x }, { out: 2, epochs: 3, batch: 24, rate: 0.01 })).weights["layer1.weight"]
+    expect(await weights(data.x.map((value, i) => i < 6 * 4 ? i % 5 : value))).toEqual(await weights(data.x))
+    expect(await weights(data.x.map((value, i) => i < 7 * 4 ? i % 5 : value))).not.toEqual(await weights(data.x))
   })
 
   it("takes vectors of another program from a .npy file with a list of ids, as numpy writes it", () => {
