@@ -159,7 +159,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
     const { notice, progress, timed } = yield* Stage.Report
     const results: Array<Trained> = [], said = new Set<string>()
     for (const { queue, variant: { train } } of tasks) {
-      if (queue !== (positives(parameters)?.queue ?? 0)) said.add(`the batch of ${parameters.batch} is cut to the ${train.length} training rows, and the queue holds ${queue} keys in place of ${positives(parameters)?.queue}: whole batches`)
+      if (queue !== (positives(parameters)?.queue ?? 0)) said.add(`where ${train.length} rows train, the batch of ${parameters.batch} is cut to them, and the queue holds ${queue} keys in place of ${positives(parameters)?.queue}: whole batches`)
     }
     const shapeOf = ({ columns, keys, layers, queue }: Objective) => [columns, layers, keys ?? null, queue]
     for (const indices of Map.groupBy(tasks.keys(), (i) => JSON.stringify(shapeOf(objectiveOf(tasks[i]!, parameters)))).values()) {

@@ -103,7 +103,7 @@ describe("momentum contrast", () => {
     const given = { ...small, batch: 32, queue: 64, epochs: 3 }, notices: Array<string> = []
     const members = [16, 8, 4, 1].map((count) => ({ inputs: inputsOf(fraction(count)), parameters: parametersOf(moco, given) }))
     await run(moco.siblings!.fit(members), "onnx", notices)
-    expect(notices.filter((text) => text.includes("queue"))).toEqual(["the batch of 32 is cut to the 24 training rows, and the queue holds 48 keys in place of 64: whole batches", "the batch of 32 is cut to the 12 training rows, and the queue holds 60 keys in place of 64: whole batches"])
+    expect(notices.filter((text) => text.includes("queue"))).toEqual(["where 24 rows train, the batch of 32 is cut to them, and the queue holds 48 keys in place of 64: whole batches", "where 12 rows train, the batch of 32 is cut to them, and the queue holds 60 keys in place of 64: whole batches"])
     // what a queue of that length asked for would have given
     expect((await fit(moco, fraction(8), given)).weights).toEqual((await fit(moco, fraction(8), { ...given, batch: 24, queue: 48 })).weights)
     expect((await fit(moco, fraction(8), { ...given, queue: 7 })).weights).toEqual((await fit(moco, fraction(8), { ...given, batch: 24, queue: 24 })).weights)
