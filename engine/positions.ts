@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url"
 
 const place = /(file:\/\/[^\s()]+\/closures\/[0-9a-f]{64}\.mjs):(\d+):(\d+)/
 
+/** What is bundled into a closure without being the user's: packages, and what a loss imports from `outcrop/train`. */
+const others = /(?:^|\/)(?:node_modules\/|dist\/train\.js$)/
+
 const mapOf = (url: string): SourceMap | undefined => {
   try {
     return new SourceMap(JSON.parse(fs.readFileSync(`${fileURLToPath(url)}.map`, "utf8")) as SourceMapPayload)
@@ -17,12 +20,15 @@ const mapOf = (url: string): SourceMap | undefined => {
 const ownLine = (line: string): string | undefined => {
   const [found, url = "", row, column] = place.exec(line) ?? []
   const origin = found === undefined ? undefined : mapOf(url)?.findOrigin(Number(row), Number(column))
-  return origin !== undefined && "fileName" in origin && "lineNumber" in origin && "columnNumber" in origin ? line.replace(found!, `${origin.fileName}:${origin.lineNumber}:${origin.columnNumber}`) : undefined
+  return origin !== undefined && "fileName" in origin && "lineNumber" in origin && "columnNumber" in origin && !others.test(String(origin.fileName)) ? line.replace(found!, `${origin.fileName}:${origin.lineNumber}:${origin.columnNumber}`) : undefined
 }
 
-/** What was thrown, with the lines of its stack that lie in the user's own files; with the whole stack where none does. */
+/** The lines of the stack of what was thrown that lie in the user's own files. */
+export const ownLines = (cause: unknown): ReadonlyArray<string> => cause instanceof Error ? (cause.stack ?? "").split("\n").flatMap((line) => ownLine(line) ?? []) : []
+
+/** What was thrown, with its lines in the user's own files; with the whole stack where there is none. */
 export const thrown = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
-  const own = (cause.stack ?? "").split("\n").flatMap((line) => ownLine(line) ?? [])
+  const own = ownLines(cause)
   return own.length > 0 ? [String(cause), ...own].join("\n") : cause.stack ?? cause.message
 }

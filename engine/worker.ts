@@ -17,7 +17,7 @@ import { makeFiles } from "./files.ts"
 import { collectGarbage } from "./garbage.ts"
 import { keepTables } from "./output.ts"
 import { loadStage } from "./loader.ts"
-import { thrown } from "./positions.ts"
+import { ownLines, thrown } from "./positions.ts"
 import { type FromWorker, type InputTable, type Job, type Member, type MemberResult, sizeOf } from "./protocol.ts"
 import { columnsOf, fittingRows, handedOf, inputsOf, join } from "./rows.ts"
 
@@ -117,7 +117,7 @@ const run = async (job: Job): Promise<FromWorker> => {
     if (Exit.isSuccess(exit)) return exit.value
     const failure = exit.cause.reasons.find(Cause.isFailReason)
     // what was left out before says why there is nothing left to go on with
-    if (failure !== undefined) throw new Expected([failure.error.message, ...[...new Set(notices)].map((text) => `said before: ${text}`)].join("\n"), failure.error._tag === "FileError" && failure.error.path.startsWith("cache:"))
+    if (failure !== undefined) throw new Expected([failure.error.message, ...ownLines(failure.error.cause), ...[...new Set(notices)].map((text) => `said before: ${text}`)].join("\n"), failure.error._tag === "FileError" && failure.error.path.startsWith("cache:"))
     throw Cause.squash(exit.cause)
   }
 

@@ -21,8 +21,8 @@ import type { Columns, TableInput, TableOf, TableSchema } from "../schemas/table
 export const kinds = ["ingest", "embed", "mine", "train", "probe"] as const
 export type Kind = (typeof kinds)[number]
 
-/** What a stage says when it cannot go on: what is wrong, where, and what to do about it. */
-export class StageError extends Data.TaggedError("StageError")<{ readonly message: string }> {}
+/** What a stage says when it cannot go on: what is wrong, where, and what to do about it. Of a `cause` that was thrown, the place in the user's file is told too. */
+export class StageError extends Data.TaggedError("StageError")<{ readonly message: string; readonly cause?: unknown }> {}
 
 // ---- services a stage may use -------------------------------------------------------------------------------------------------
 

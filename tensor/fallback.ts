@@ -15,7 +15,7 @@ export const attempt = <A>(what: string, work: () => A): A => {
     return work()
   } catch (cause) {
     if (cause instanceof Stage.StageError || cause instanceof Obstacle || lackedBy(cause) !== undefined) throw cause
-    throw new Stage.StageError({ message: `${what}: ${messageOf(cause)}` })
+    throw new Stage.StageError({ message: `${what}: ${messageOf(cause)}`, cause })
   }
 }
 
@@ -23,7 +23,7 @@ export const attempt = <A>(what: string, work: () => A): A => {
 export class Untraceable extends Stage.StageError {
   readonly reason: string
   constructor(program: string, reason: string) {
-    super({ message: `${program}: the loss ${reason}; run it with TensorFlow, which \`npm run tfjs\` makes ready, or write the loss without it` })
+    super({ message: `${program}: the loss ${reason}; run it with TensorFlow, which \`npm run tfjs\` (installed: \`node node_modules/outcrop/tfjs.mjs\`) makes ready, or write the loss without it` })
     this.reason = reason
   }
 }

@@ -13,7 +13,7 @@ const loadBinding = async (): Promise<void> => {
       reasons.push(`${name}: ${(cause instanceof Error ? cause.message : String(cause)).split("\n")[0]}`)
     }
   }
-  throw new Stage.StageError({ message: `the tfjs engine does not load (${reasons.join("; ")}); \`npm run tfjs\` gives the package its binary, --backend onnx does without` })
+  throw new Stage.StageError({ message: `the tfjs engine does not load (${reasons.join("; ")}); \`npm run tfjs\` (installed: \`node node_modules/outcrop/tfjs.mjs\`) gives the package its binary, --backend onnx does without` })
 }
 let loaded: Promise<void> | undefined
 

@@ -105,6 +105,27 @@ describe("a stage that fails", () => {
     expect(await folder.ran(), "mended: all trainings are of new code, their results are as they were before").toEqual({ train: 6 })
   })
 
+  it("by what its loss threw is told with the place in the loss, and no other", async () => {
+    const folder = new Folder({
+      "loss.ts": `import { Train } from "outcrop/train"
+export default Train.make({
+  name: "train/own", version: 1, summary: "", with: {}, annotations: () => ["class"],
+  loss: (tf, { z }) =>
+    tf.maen(z)
+})
+`,
+      "pipeline.yaml": `name: own
+stages:
+  samples: { uses: ingest/synthetic, with: { samples: 12 } }
+  split:   { uses: ingest/split, needs: samples, with: { group: location } }
+  embed:   { uses: embed/statistics, needs: samples }
+  classes: { uses: mine/classes, needs: samples }
+  train:   { uses: ./loss.ts, needs: { embeddings: embed, annotations: classes, split } }
+`
+    })
+    expect((await folder.outcrop("run")).err).toMatch(/failed train\n {2}the loss of train\/own threw: tf\.maen is not a function\n +at loss \(loss\.ts:5:8\)\n(?! +at)/)
+  })
+
   it("--fail-fast stops at the first; every node is accounted for", async () => {
     const folder = base.copy()
     failing(folder)

@@ -36,7 +36,7 @@ describe("a loss that the tracer cannot write", () => {
     expect(y).toEqual([1, 2, 3, 16, 20, 24])
   })
   it("is the tracer's error where the other engine does not load", async () => {
-    await expect(run(withFallback(onnxEngine, absent), atan2)).rejects.toThrow("train/test: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; run it with TensorFlow, which `npm run tfjs` makes ready")
+    await expect(run(withFallback(onnxEngine, absent), atan2)).rejects.toThrow("train/test: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; run it with TensorFlow, which `npm run tfjs` (installed: `node node_modules/outcrop/tfjs.mjs`) makes ready")
     await expect(onnxEngine.compile(atan2)).rejects.toBeInstanceOf(Untraceable)
   })
 })

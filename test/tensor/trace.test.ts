@@ -206,7 +206,7 @@ describe("what cannot be traced says so", () => {
     return traced(program, drawn(shapes, 8)).then(() => "it was traced", (cause: Error) => cause.message)
   }
   it("an unknown operation is named, with the loss and the way out", async () => {
-    expect(await fails((tf, { a }) => tf.atan2(a, a))).toBe("train/test: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; run it with TensorFlow, which `npm run tfjs` makes ready, or write the loss without it")
+    expect(await fails((tf, { a }) => tf.atan2(a, a))).toBe("train/test: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; run it with TensorFlow, which `npm run tfjs` (installed: `node node_modules/outcrop/tfjs.mjs`) makes ready, or write the loss without it")
   })
   it("a value that is read while tracing", async () => {
     expect(await fails((tf, { a }) => tf.scalar(a.dataSync()[0]!))).toContain("it reads the value of a tensor (dataSync, arraySync), which is not known while it is traced")

@@ -146,7 +146,7 @@ describe("a loss that does not work", () => {
     const said: Array<string> = []
     const stage = broken((tf, { z }) => tf.sum(tf.atan2(z, z))), fitted = run(stage.siblings!.fit([{ inputs: inputsOf(synthetic(16, 4)), parameters: parametersOf(stage, { epochs: 1 }) }]), "onnx", said)
     const reason = "train/broken: the loss uses the tfjs operation Atan2, which cannot be traced to ONNX; "
-    if (absent) expect(await failure(fitted)).toBe(`${reason}run it with TensorFlow, which \`npm run tfjs\` makes ready, or write the loss without it`)
+    if (absent) expect(await failure(fitted)).toBe(`${reason}run it with TensorFlow, which \`npm run tfjs\` (installed: \`node node_modules/outcrop/tfjs.mjs\`) makes ready, or write the loss without it`)
     else {
       await fitted
       expect(said).toEqual([`${reason}it ran on TensorFlow instead, which is slower and rounds in its own way`])
