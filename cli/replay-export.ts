@@ -80,7 +80,7 @@ const prepare = async (folder: string, flags: ReplayFlags, cache: Cache, scratch
   // never the root that the YAML names: an export reads what --data gives it, and nothing else
   const dataRoot = flags.data ?? dirname(file)
   if (flags.data !== undefined) checkData(opened, cache, dataRoot)
-  const grid = await expand({ ...read, pipeline: override(read, asked.set) }, new ExportedLibrary(cache, opened), { dataRoot, picks: asked.picks, until: asked.stages })
+  const grid = await expand(override(read, asked.set), new ExportedLibrary(cache, opened), { dataRoot, picks: asked.picks, until: asked.stages })
   // nodes.json may have kept still about programs that the YAML would run
   const programs = [...new Set(grid.nodes.map(({ implementation }) => implementation.uses).filter(isCommand))]
   if (programs.length > 0 && !flags.withCode) throw new NotTrusted(ownCodeText(programs, folder))

@@ -61,8 +61,7 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
   const folder = cacheFolder(flags, words.file)
   opened = folder
   const open = async (): Promise<Session> => {
-    const read = readPipeline(words.file)
-    const file = { ...read, pipeline: override(read, flags.set) }
+    const file = override(readPipeline(words.file), flags.set)
     const cache = openCache(folder)
     restoreAddresses(cache, file.pipeline.name)
     const library = new Library(cache.index, cache.store.root)

@@ -42,7 +42,7 @@ const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =
 const labelOf = (value: unknown): string => isMapping(value) ? JSON.stringify(value) : String(value)
 
 /** Reads the axes and enumerates the cells that `exclude` leaves; mistakes are added to the list. */
-export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells => {
+export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>, narrowed = false): Cells => {
   const columns: Array<Column> = []
   const codes: Array<Map<string, number>> = []
   const seenAs = new Map<string, string>()
@@ -133,12 +133,12 @@ export const enumerate = (pipeline: Pipeline, mistakes: Array<Mistake>): Cells =
   }
   fill(axes)
   const cells: Cells = { columns, count, codes: filled }
-  return exclude(cells, pipeline, mistakes)
+  return exclude(cells, pipeline, mistakes, narrowed)
 }
 
-const exclude = (cells: Cells, pipeline: Pipeline, mistakes: Array<Mistake>): Cells => {
+const exclude = (cells: Cells, pipeline: Pipeline, mistakes: Array<Mistake>, narrowed: boolean): Cells => {
   if (pipeline.exclude.length === 0) return cells
-  const rules = pipeline.exclude.map((rule, i) => ({ i, matches: matcher(cells.columns, rule, ["exclude", i], mistakes), hits: 0 }))
+  const rules = pipeline.exclude.map((rule, i) => ({ i, matches: matcher(cells.columns, rule, ["exclude", i], narrowed ? [] : mistakes), hits: 0 }))
   if (mistakes.length > 0) return cells
   const kept = filter(cells, (codes) => {
     let out = false
@@ -150,7 +150,7 @@ const exclude = (cells: Cells, pipeline: Pipeline, mistakes: Array<Mistake>): Ce
     return !out
   })
   if (kept.count === 0) mistakes.push({ path: ["exclude"], onKey: true, message: "this excludes every cell: nothing is left to run" })
-  for (const { hits, i } of rules) if (hits === 0) mistakes.push({ path: ["exclude", i], message: "this excludes nothing: no cell has these values together" })
+  for (const { hits, i } of narrowed ? [] : rules) if (hits === 0) mistakes.push({ path: ["exclude", i], message: "this excludes nothing: no cell has these values together" })
   return kept
 }
 
@@ -174,10 +174,11 @@ export const matcher = (columns: ReadonlyArray<Column>, choice: Readonly<Record<
       return { column: 0, allowed: new Set<number>() }
     }
     const { labels } = columns[column]!
-    const allowed = new Set((Array.isArray(wanted) ? wanted : [wanted]).map((value) => {
+    const allowed = new Set((Array.isArray(wanted) ? wanted : [wanted]).flatMap((value) => {
       const code = labels.indexOf(String(value))
-      if (code < 0) mistakes.push({ path: [...path, name], message: `the axis "${name}" has no value ${String(value)}${suggest(String(value), labels)}; it has ${labels.join(", ")}` })
-      return code
+      if (code >= 0) return [code]
+      mistakes.push({ path: [...path, name], message: `the axis "${name}" has no value ${String(value)}${suggest(String(value), labels)}; it has ${labels.join(", ")}` })
+      return []
     }))
     return { column, allowed }
   })

@@ -108,7 +108,7 @@ export interface ExpandOptions {
 
 /** Expands a pipeline. Rejects with `InvalidPipeline`. */
 export const expand = async (file: PipelineFile, library: Library, { dataRoot, picks, until }: ExpandOptions): Promise<Grid> => {
-  const { pipeline, source } = file
+  const { narrowed = false, pipeline, source } = file
   const folder = dirname(resolve(source.file))
   const mistakes: Array<Mistake> = []
   const stop = () => {
@@ -116,8 +116,8 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
   }
   const names = Object.keys(pipeline.stages)
   if (names.length === 0) mistakes.push({ path: ["stages"], message: "a pipeline needs at least one stage" })
-  const all = enumerate(pipeline, mistakes)
-  if (mistakes.length === 0) checkReport(pipeline.report, all.columns, mistakes)
+  const all = enumerate(pipeline, mistakes, narrowed)
+  if (mistakes.length === 0 && !narrowed) checkReport(pipeline.report, all.columns, mistakes)
   const cells = pick(all, picks)
   const { columns } = cells
 
@@ -262,8 +262,8 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
       }
     }
     for (const [port] of plan.upstream) {
-      // picked cells, and what could not be looked at, may have the implementation that has the port
-      if (port !== undefined && Object.keys(picks).length === 0 && !portNames.has(port) && used.size > 0 && whole) {
+      // cells that were left out, and what could not be looked at, may have the implementation that has the port
+      if (port !== undefined && Object.keys(picks).length === 0 && !narrowed && !portNames.has(port) && used.size > 0 && whole) {
         mistakes.push({ path: ["stages", name, "needs", port], onKey: true, message: `${[...used].join(", ")} ${used.size === 1 ? "has" : "have"} no port "${port}"${suggest(port, portNames)}; its ports are ${[...portNames].join(", ") || "none"}` })
       }
     }

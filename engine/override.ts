@@ -8,9 +8,9 @@ import type { PipelineFile } from "./source.ts"
 type Axes = Readonly<Record<string, unknown>>
 const isMapping = (value: unknown): value is Axes => typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** The pipeline with the settings applied, to nested axes too. Throws `InvalidPipeline`. */
-export const override = ({ pipeline }: PipelineFile, settings: ReadonlyArray<string>): Pipeline => {
-  let changed = pipeline
+/** The file with the settings applied to its axes, to nested ones too. Throws `InvalidPipeline`. */
+export const override = (file: PipelineFile, settings: ReadonlyArray<string>): PipelineFile => {
+  let changed = file.pipeline
   for (const setting of settings) {
     const at = setting.indexOf("=")
     if (at < 1) throw new InvalidPipeline({ message: `--set takes axis=value, got "${setting}"` })
@@ -32,5 +32,5 @@ export const override = ({ pipeline }: PipelineFile, settings: ReadonlyArray<str
     changed = { ...changed, axes: replace(changed.axes) as Pipeline["axes"], replicates: replace(changed.replicates) as Pipeline["replicates"] }
     if (hits === 0) throw new InvalidPipeline({ message: `--set ${setting}: there is no axis "${name}"${suggest(name, names)}; axes are ${[...names].join(", ")}` })
   }
-  return changed
+  return settings.length === 0 ? file : { ...file, pipeline: changed, narrowed: true }
 }

@@ -21,6 +21,8 @@ const known = (path: Path): ReadonlyArray<string> =>
 export interface PipelineFile {
   readonly source: Source
   readonly pipeline: Pipeline
+  /** `--set` gave axes other values: what the file says of those it had (exclude, report, ports) may speak of none that is there. */
+  readonly narrowed?: boolean
 }
 
 /** Throws `InvalidPipeline` with every mistake the schema can see. `file` is as the user wrote it; messages show it so. */

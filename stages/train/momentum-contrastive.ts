@@ -38,7 +38,7 @@ export default Train.make({
     queue: Stage.withDefault(Schema.Int.check(Schema.isGreaterThan(0)).annotate({ description: "keys of batches before that are negatives; whole batches" }), 1024),
     positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
     query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn" }), ["full"]),
-    key: Stage.withDefault(Views.annotate({ description: "views that its copy sees; not that of the anchor where the sample is its own positive" }), ["augmented"])
+    key: Stage.withDefault(Views.annotate({ description: "views that its copy sees; not that of the anchor where the sample is its own positive; the embed stage has to give them (`views`)" }), ["augmented"])
   },
   fixed: ["alpha", "beta", "ema", "queue"],
   annotations: ({ beta, place }) => beta > 0 ? [place] : [],

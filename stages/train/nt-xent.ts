@@ -18,7 +18,7 @@ export default Train.make({
     temperature: Stage.withDefault(Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "cosines are divided by it" }), 0.5),
     positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
     query: Stage.withDefault(Views.annotate({ description: "views that the one side is drawn from" }), ["full"]),
-    key: Stage.withDefault(Views.annotate({ description: "views that the other side is drawn from" }), ["augmented"])
+    key: Stage.withDefault(Views.annotate({ description: "views that the other side is drawn from; the embed stage has to give them (`views`)" }), ["augmented"])
   },
   query: ({ query }) => query,
   positives: ({ key, positives }) => ({ key, positives }),

@@ -36,7 +36,7 @@ export default Train.make({
     softTemperature: temperature("temperature of the soft term"),
     ema: Stage.withDefault(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({ description: "momentum of the head's copy that projects the keys" }), 0.99),
     positives: Stage.withDefault(Schema.Literals(["views", "pairs"]).annotate({ description: "views: the positive is another view of the sample; pairs: a sample that the port `pairs` names" }), "views"),
-    query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn" }), ["masked"]),
+    query: Stage.withDefault(Views.annotate({ description: "views that the trained head sees; of several, one is drawn; the embed stage has to give them (`views`)" }), ["masked"]),
     key: Stage.withDefault(Views.annotate({ description: "views that its copy sees" }), ["full"])
   },
   fixed: ["ema"],

@@ -52,6 +52,25 @@ describe("a run", () => {
     expect(await folder.ran("--force", "train")).toEqual({ train: 6 })
   })
 
+  it("--set may leave out values that the report, exclude and needs speak of", async () => {
+    const folder = new Folder({
+      "pipeline.yaml": `name: narrowed
+axes:
+  method: { base: { uses: train/none }, dtl: { uses: train/triplet, with: { tasks: { class: 1 } }, axes: { top: [1, 2] } } }
+exclude: [{ method: dtl, top: 2 }]
+stages:
+  samples: { uses: ingest/synthetic, with: { samples: 24 } }
+  embed:   { uses: embed/statistics, needs: samples }
+  classes: { uses: mine/classes, needs: samples }
+  train:   { uses: $method.uses, needs: { embeddings: embed, annotations: classes }, with: $method.with }
+report: { baseline: { method: dtl }, heatmap: { x: top, y: method, metric: class.accuracy } }
+`
+    })
+    expect(await reads(folder, "plan", "--set", "method=base")).toMatchObject({ code: 0, out: expect.stringMatching(/\n4 nodes from 1 cells, 4 will run/) as string })
+    expect((await reads(folder, "plan")).out).toMatch(/\n5 nodes from 2 cells/)
+    expect((await reads(folder, "plan", "--set", "method=bse")).err).toMatch(/the axis "method" has no value bse \(did you mean "base"\?\)/)
+  })
+
   it("prints the same numbers whatever the number of workers and the memory", async () => {
     const table = (await reads(base, "table", "rate=2", "--json")).out
     const folder = study()
