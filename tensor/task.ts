@@ -27,7 +27,8 @@ export interface Inputs {
   readonly embeddings: { readonly sample_id: ReadonlyArray<string>; readonly view: ReadonlyArray<string>; readonly embedding: Vectors }
   readonly annotations: Annotated | undefined
   readonly split: { readonly split: ReadonlyArray<string> } | undefined
-  readonly pairs: Parameters<typeof positivesOf>[0] | undefined
+  /** Read by losses with positives alone. */
+  readonly pairs?: Parameters<typeof positivesOf>[0] | undefined
 }
 
 /** What a loss asks of the tables with the parameters that it has; see `Specification`. */

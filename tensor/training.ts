@@ -196,7 +196,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       embeddings: Stage.needs(Embeddings),
       annotations: Stage.when(Stage.withOpen(Stage.needs(Annotations), columnsRead), (parameters: Own) => columnsRead(parameters).length > 0),
       split: Stage.optional(Stage.needs(Split)),
-      pairs: Stage.when(Stage.needs(Pairs), (parameters: Own) => positives(parameters)?.positives === "pairs")
+      ...(specification.positives === undefined ? {} : { pairs: Stage.when(Stage.needs(Pairs), (parameters: Own) => positives(parameters)?.positives === "pairs") })
     },
     gives: { embeddings: Embeddings },
     learns: { weights: Weights, history: History },
