@@ -3,23 +3,12 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { openCache } from "../cache/cache.ts"
 import { isOwn, Library, UnknownImplementation } from "../engine/library.ts"
+import { parametersOf, partsOf, type Property } from "../engine/parameters.ts"
 import { style, textTable } from "../report/terminal.ts"
 import { userError } from "./error.ts"
 
-interface Property {
-  readonly description?: string
-  readonly default?: unknown
-  readonly type?: string
-  readonly enum?: ReadonlyArray<unknown>
-  readonly anyOf?: ReadonlyArray<Property>
-  readonly items?: Property
-  readonly properties?: Readonly<Record<string, Property>>
-  readonly required?: ReadonlyArray<string>
-  readonly $ref?: string
-}
 const typeOf = ({ $ref, anyOf, enum: values, items, type }: Property): string =>
   values !== undefined ? values.map((value) => JSON.stringify(value)).join(" | ") : anyOf !== undefined ? [...new Set(anyOf.map(typeOf))].join(" | ") : type === "array" && items !== undefined ? `[${typeOf(items)}]` : type ?? ($ref === undefined ? "any" : $ref.split("/").at(-1)!)
 
@@ -30,8 +19,6 @@ const rowsOf = ({ properties = {}, required = [] }: Property, prefix = ""): Read
     const inner = new Map(partsOf(property).flatMap((part) => rowsOf(part, `${prefix}${name}.`)).map((row) => [row[0]!, row]))
     return [[`${prefix}${name}`, typeOf(property), required.includes(name) ? "required" : value === undefined ? "" : JSON.stringify(value), description], ...inner.values()]
   })
-/** What a property may hold keys of: itself, its alternatives, the entries of a list. */
-const partsOf = (property: Property): ReadonlyArray<Property> => [property, ...(property.anyOf ?? []).flatMap(partsOf), ...(property.items === undefined ? [] : partsOf(property.items))]
 
 /** Files of one's own are bundled into a folder that goes again. */
 const withLibrary = async <A>(own: boolean, use: (library: Library) => Promise<A>): Promise<A> => {
@@ -54,15 +41,15 @@ export const stagesCommand = Effect.fn("cli/stages")(function*({ json, name }: {
     }
   })
   const documents = found.map(({ stage }) => {
-    const { schema } = Schema.toJsonSchemaDocument(stage.with) as { readonly schema: Property }
+    const { properties = {}, required = [] } = parametersOf(stage)
     return {
       name: stage.name,
       summary: stage.summary,
       ...(stage.paper === undefined ? {} : { paper: stage.paper }),
       needs: Object.fromEntries(Object.entries(stage.needs).map(([port, { columns, needed, optional, table, when }]) => [port, { table: table.name, columns, optional, conditional: optional && needed === when }])),
       gives: Object.fromEntries(Object.entries({ ...stage.gives, ...stage.learns }).map(([port, table]) => [port, table.name])),
-      parameters: schema.properties ?? {},
-      required: schema.required ?? []
+      parameters: properties,
+      required
     }
   })
   if (json) {

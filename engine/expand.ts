@@ -224,8 +224,8 @@ export const expand = async (file: PipelineFile, library: Library, { dataRoot, p
           decoded.set(memo, parameters)
         }
         if (Result.isFailure(parameters)) {
-          const known = Object.keys(stage.with.fields)
-          const found = mistakesOf(parameters.failure.issue, [], (path) => path.length === 0 ? known : [])
+          const { keysAt } = await import("./parameters.ts")
+          const found = mistakesOf(parameters.failure.issue, [], (path) => keysAt(stage, path))
           for (const mistake of found) {
             const origin = originOf(raw.with ?? {}, at, ["stages", name, "with"], mistake.path)
             mistakes.push({ ...mistake, path: origin, message: `${mistake.message}${mistake.onKey === true ? "" : ` (parameter of ${uses})`}` })

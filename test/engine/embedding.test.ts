@@ -143,7 +143,7 @@ stages:
       return err
     }
     expect(await said(`${masked}, ${masked}`)).toMatch(/pipeline.yaml:5:\d+ stages.embed.with.views.*two views are called "masked"/)
-    expect(await said("{ name: masked, msk: { ratio: 0.6, patch: 8 } }")).toMatch(/stages.embed.with.views\[0\].msk: unknown key "msk"/)
+    expect(await said("{ name: masked, msk: { ratio: 0.6, patch: 8 } }")).toMatch(/stages.embed.with.views\[0\].msk: unknown key "msk" \(did you mean "mask"\?\); known: name, crop, flip, jitter, mask, seed/)
     expect(await said("{ name: cropped, crop: [0.5, 2] }")).toMatch(/views.*crop.*2/)
     expect(await said("full")).toMatch(/views.*"full"/)
     const folder = base.copy()
