@@ -89,17 +89,20 @@ const training = (machine: ReturnType<typeof linearMachine>, { batch, chunks, lo
     course,
     epoch: (epoch: number): void => {
       const batches = epochBatches(train, batch, true, seed, epoch)
-      let trained = 0, validated = 0
+      let trained = 0, validated = 0, last = 0
       for (const [step, rows] of batches.entries()) {
         const n = feed(rows, () => {
           for (const { here, value } of working) here.fill(value, 0, rows.length)
           select?.(seen(rows.length), () => stream(seed, "select", epoch, step))
         })
-        trained += machine.step(n, loss, { optimiser, rate: rate * rateFactor(schedule, epoch, epochs), momentum })
+        last = machine.step(n, loss, { optimiser, rate: rate * rateFactor(schedule, epoch, epochs), momentum })
+        trained += last
         if (++steps === 1 && !machine.finite()) return course.lose(1, trained)
       }
-      if (!machine.finite()) return course.lose(steps, trained / batches.length)
       for (const { rows } of chunks) validated += machine.evaluate(feed(rows, () => {}), loss) * rows.length
+      // a loss above 0 is one of finite distances: only where there is none are all weights looked at
+      const told = chunks.length > 0 ? validated : last
+      if (!(told > 0 && told < Infinity) && !machine.finite()) return course.lose(steps, trained / batches.length)
       if (course.enter(steps, trained / batches.length, val.length === 0 ? Number.NaN : validated / val.length)) machine.keep()
     },
     result: (): Trained => ({ weights: { [layer]: machine.weights(course.kept ? "kept" : "now") }, history: course.history, blind: course.blind })

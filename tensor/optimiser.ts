@@ -41,11 +41,17 @@ export interface ParameterMemory {
   readonly copy: (lane: number, which: "now" | "kept") => Readonly<Record<string, Float32Array>>
 }
 
-/** Whether no value is infinite or NaN: those alone are not 0 from themselves. */
+/** Whether no value is infinite or NaN: those alone times 0 are not 0. Four sums, as one would wait for itself: this runs every epoch. */
 export const allFinite = (values: Float32Array): boolean => {
-  let sum = 0
-  for (const value of values) sum += value - value
-  return sum === 0
+  let a = 0, b = 0, c = 0, d = 0, i = 0
+  for (; i + 3 < values.length; i += 4) {
+    a += values[i]! * 0
+    b += values[i + 1]! * 0
+    c += values[i + 2]! * 0
+    d += values[i + 3]! * 0
+  }
+  for (; i < values.length; i++) a += values[i]! * 0
+  return a + b + c + d === 0
 }
 
 /** Values are laid out on boundaries of 64 bytes. */
