@@ -32,6 +32,17 @@ describe("pipelines/quickstart.yaml", () => {
     expect(new Set(accuracy.map(({ mean }) => mean)).size).toBeGreaterThan(3)
   })
 
+  it("comes to the table that the README shows, up to what another CPU rounds otherwise", async () => {
+    const readme = fs.readFileSync(new URL("../../README.md", import.meta.url), "utf8"), shown = readme.slice(readme.indexOf("quickstart output: begin"), readme.indexOf("quickstart output: end"))
+    const { rows } = await folder.json<TableDocument>("table"), { out } = await folder.outcrop("table")
+    const lines = (text: string) => text.split("\n").filter((line) => /^(?:method|base|dtl|dtl-hard|matl|tg-matl) /.test(line))
+    const plain = (text: string) => lines(text).map((line) => line.replaceAll(/[\d.]+/g, "0"))
+    expect(plain(shown)).toEqual(plain(out))
+    for (const { axes: { method }, mean } of rows.filter(({ metric, task }) => task === "class" && metric === "accuracy")) {
+      expect(Math.abs(Number(lines(shown).find((line) => line.startsWith(`${method} `))!.split(/ +/)[1]) - mean), method).toBeLessThan(0.03)
+    }
+  })
+
   it("does nothing the second time", async () => {
     expect((await folder.json<Summary>("run")).nodes).toMatchObject({ run: 0, cached: 51 })
   })
