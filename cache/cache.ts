@@ -1,4 +1,6 @@
 /** A cache: its store and its index, opened together. */
+import * as fs from "node:fs"
+import { join } from "node:path"
 import { Index } from "./index.ts"
 import { share } from "./lock.ts"
 import { restoreSegments } from "./segments.ts"
@@ -9,6 +11,9 @@ export interface Cache {
   readonly index: Index
   readonly close: () => void
 }
+
+/** Whether a folder is a cache, of whatever format. */
+export const isCache = (folder: string): boolean => fs.existsSync(join(folder, "format"))
 
 /**
  * Opens the cache in a folder, making it where there is none; an index that was lost is filled from the store. Nothing is taken away from it

@@ -1,7 +1,7 @@
 /**
  * The index: look-up tables in SQLite (WAL, so that several runs read and write at once). It holds nothing that the store does not hold:
- * lost or damaged, it is rebuilt from the action documents, and the keys that nodes had from the runs on record. A result that is in the store but not yet here (a kill between the two
- * writes) is found by asking the store.
+ * lost or damaged, it is rebuilt from the action documents, and the keys that nodes had from the runs on record. A result that is in the store
+ * but not yet here (a kill between the two writes) is found by asking the store.
  */
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -28,6 +28,9 @@ const schema = `
 
 /** Version of the tables above; an index of another version is made anew from the store. */
 const layout = 3
+
+/** So many nodes are looked up one by one in no time: a pipeline may have had a hundred thousand others. */
+export const fewNodes = 1000
 
 /** Milliseconds to wait for another process that writes. */
 const patience = 60_000

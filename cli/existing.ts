@@ -1,7 +1,6 @@
 /** The cache that is there: a command that reads results, or removes them, makes none. */
-import * as fs from "node:fs"
-import { dirname, join } from "node:path"
-import { type Cache, openCache } from "../cache/cache.ts"
+import { dirname } from "node:path"
+import { type Cache, isCache, openCache } from "../cache/cache.ts"
 import { cachesNear } from "../engine/nearby.ts"
 import { userError } from "./error.ts"
 import { cacheFolder, type SessionFlags } from "./session.ts"
@@ -9,7 +8,7 @@ import { cacheFolder, type SessionFlags } from "./session.ts"
 /** Its folder. Throws `CommandError` where there is none. */
 export const existingFolder = (flags: Pick<SessionFlags, "cache">, file: string): string => {
   const folder = cacheFolder(flags, file)
-  if (fs.existsSync(join(folder, "format"))) return folder
+  if (isCache(folder)) return folder
   throw userError(`there is no cache at ${folder}: name it with --cache, or the pipeline that it lies beside${cachesNear(dirname(file))}`)
 }
 

@@ -2,8 +2,9 @@
 import * as fs from "node:fs"
 import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
+import { isCache } from "../cache/cache.ts"
 import { importFrom } from "../cache/transfer.ts"
-import { style } from "../report/terminal.ts"
+import { counted, style } from "../report/terminal.ts"
 import { opened } from "./alone.ts"
 import { CommandError, userError } from "./error.ts"
 import { readers } from "./records.ts"
@@ -22,7 +23,7 @@ const most = 20
 
 export const importCommand = Effect.fn("cli/import")(function*(flags: ImportFlags) {
   // the folder of a project is as good as its cache
-  const below = join(flags.folder, ".outcrop"), source = resolve(fs.existsSync(join(below, "format")) ? below : flags.folder)
+  const below = join(flags.folder, ".outcrop"), source = resolve(isCache(below) ? below : flags.folder)
   const target = cacheFolder(flags, "pipeline.yaml")
   if (!fs.existsSync(source)) return yield* userError(`there is no folder ${flags.folder}`)
   if (fs.existsSync(target) && fs.realpathSync(source) === fs.realpathSync(target)) return yield* userError(`${source} is this cache itself: name the one to import from`)
@@ -35,9 +36,8 @@ export const importCommand = Effect.fn("cli/import")(function*(flags: ImportFlag
   else {
     for (const { path, problem } of findings.slice(0, most)) console.log(`${style("red", path)}\n  ${problem}`)
     if (findings.length > most) console.log(`... and ${findings.length - most} more (--json lists all)`)
-    const number = (count: number, what: string) => `${count.toLocaleString("en")} ${count === 1 ? what : `${what}s`}`
-    console.log(`imported ${number(results, "result")}, ${number(blobs, "blob")}, ${number(rows, "embedded row")}, ${number(others["runs"] ?? 0, "run")} of the history, ${showBytes(bytes)}; ${number(known, "result")} ${known === 1 ? "was" : "were"} here already`)
-    if (different > 0) console.log(`${number(different, "result")} ${different === 1 ? "is" : "are"} here with other outputs under the same key, and ${different === 1 ? "stays as it is" : "stay as they are"} here: what made them is not deterministic, or computes otherwise on the other machine; "outcrop replay" shows which`)
+    console.log(`imported ${counted(results, "result")}, ${counted(blobs, "blob")}, ${counted(rows, "embedded row")}, ${counted(others["runs"] ?? 0, "run")} of the history, ${showBytes(bytes)}; ${counted(known, "result")} ${known === 1 ? "was" : "were"} here already`)
+    if (different > 0) console.log(`${counted(different, "result")} ${different === 1 ? "is" : "are"} here with other outputs under the same key, and ${different === 1 ? "stays as it is" : "stay as they are"} here: what made them is not deterministic, or computes otherwise on the other machine; "outcrop replay" shows which`)
   }
   if (findings.length > 0) return yield* new CommandError({ message: `${findings.length} of its files ${findings.length === 1 ? "was left out because it is damaged or not what it claims" : "were left out because they are damaged or not what they claim"} to be`, code: 3 })
 })

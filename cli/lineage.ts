@@ -11,7 +11,7 @@ import { closureOf, type Records, tell } from "../lineage/node.ts"
 import { NoTarget, type Target, targetOf, valuesAt } from "../lineage/target.ts"
 import { behind, cellsByNode, chainOf, sharedBy, varying } from "../lineage/trace.ts"
 import { short, treeText } from "../lineage/tree.ts"
-import { style, textTable } from "../report/terminal.ts"
+import { counted, style, textTable } from "../report/terminal.ts"
 import { userError } from "./error.ts"
 import { openScope, type Scope } from "./scope.ts"
 import type { SessionFlags } from "./session.ts"
@@ -44,7 +44,7 @@ interface Row extends Value {
 /** The lines that stand above a chain: what was asked for, and its values. */
 const heading = ({ graph }: Scope, { metric, nodes, output }: Target, rows: ReadonlyArray<Row>): string => {
   const axes = varying(graph), fixed = sharedBy(graph, [0], graph.axes.map(({ name }) => name).filter((name) => !axes.includes(name)))
-  const cells = `${graph.cells.toLocaleString("en")} cell${graph.cells === 1 ? "" : "s"}${fixed === "" ? "" : ` of ${fixed}`}`
+  const cells = `${counted(graph.cells, "cell")}${fixed === "" ? "" : ` of ${fixed}`}`
   const where = graph.cells === 1 ? fixed : cells
   if (metric === undefined) return `${style("bold", [...new Set(nodes.map((node) => `${graph.nodes[node]!.stage}${output === undefined ? "" : `.${output}`}`))].join(", "))}${where === "" ? "" : `  ${where}`}`
   if (nodes.length > mostValues) return `${style("bold", metric)}  ${nodes.length.toLocaleString("en")} values of ${cells}; pick cells with axis=value to see values`

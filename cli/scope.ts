@@ -1,8 +1,7 @@
 /** What a command on results looks at: the pipeline as it is now, or a run on record, which needs neither the pipeline's file nor its code. */
 import * as fs from "node:fs"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import type { Cache } from "../cache/cache.ts"
+import { type Cache, isCache } from "../cache/cache.ts"
 import { CacheError } from "../cache/error.ts"
 import { type Graph, graphOf, picked } from "../engine/graph.ts"
 import { graphAt, type Run, runNamed, runs, runsOf } from "../engine/history.ts"
@@ -66,7 +65,7 @@ const recorded = (words: Words, flags: SessionFlags, name: string): Scope => {
 /** Opens the pipeline as it is, or the run of a name. */
 export const openScope = Effect.fn("cli/openScope")(function*(words: Words, flags: SessionFlags, run: string | undefined) {
   if (run !== undefined) return yield* Effect.try({ try: () => recorded(words, flags, run), catch: expected })
-  if (!fs.existsSync(words.file) && fs.existsSync(join(cacheFolder(flags, words.file), "format"))) {
+  if (!fs.existsSync(words.file) && isCache(cacheFolder(flags, words.file))) {
     return yield* userError(`there is no file ${words.file}; what was run of it is on record: "outcrop status --runs ${words.file}" lists the runs, --run last shows the last`)
   }
   const session = yield* openSession(words, flags), { keys, outputs } = finishedOf(session)

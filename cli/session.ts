@@ -3,6 +3,7 @@ import * as fs from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { type Cache, openCache } from "../cache/cache.ts"
+import { fewNodes } from "../cache/index.ts"
 import { expand, type Grid } from "../engine/expand.ts"
 import { restoreAddresses } from "../engine/history.ts"
 import { Library } from "../engine/library.ts"
@@ -53,9 +54,6 @@ const describe = (cause: unknown): CommandError => {
 export const cacheFolder = (flags: Pick<SessionFlags, "cache">, file: string): string =>
   resolve(flags.cache ?? process.env["OUTCROP_CACHE"] ?? join(dirname(file), ".outcrop"))
 
-/** So many nodes are looked up one by one in no time. */
-const fewNodes = 1000
-
 /** Opens a session. With `until`, only those stages and what they need; picks restrict the cells. */
 export const openSession = Effect.fn("cli/openSession")(function*(words: Words, flags: SessionFlags, until: ReadonlyArray<string> = []) {
   const folder = cacheFolder(flags, words.file)
@@ -69,7 +67,6 @@ export const openSession = Effect.fn("cli/openSession")(function*(words: Words, 
     if (!fs.existsSync(grid.dataRoot)) {
       console.error(`the data root ${grid.dataRoot} does not exist: name it with --data or \`data: { root: ... }\`. Without it nothing that reads files can be told to be what is on record; "outcrop table ${words.file} --run last" shows what the last run came to`)
     }
-    // those of a small grid are looked up one by one, as the pipeline may have had a hundred thousand others
     if (grid.nodes.length > fewNodes) cache.index.prefetch(file.pipeline.name)
     // Those of `Train`, and what a stage of the user's own may have beside them.
     const backends = [...new Set(["wasm", "onnx", "tfjs", ...grid.nodes.flatMap(({ implementation, parameters }) => implementation.stage.backends(parameters))])]

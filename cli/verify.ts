@@ -3,7 +3,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { verify } from "../cache/verify.ts"
-import { style } from "../report/terminal.ts"
+import { counted, style } from "../report/terminal.ts"
 import { alone, opened } from "./alone.ts"
 import { CommandError, userError } from "./error.ts"
 import { existingFolder } from "./existing.ts"
@@ -48,9 +48,8 @@ export const verifyCommand = Effect.fn("cli/verify")(function*(flags: VerifyFlag
   else {
     for (const { path, problem } of findings.slice(0, most)) console.log(`${style("red", path)}\n  ${problem}`)
     if (findings.length > most) console.log(`... and ${findings.length - most} more (--json lists all)`)
-    const number = (count: number, what: string) => `${count.toLocaleString("en")} ${count === 1 ? what : `${what}s`}`
     const { blobs, bytes, others, results, rows, segments, tags } = counts
-    console.log(`${number(results, "result")}, ${number(blobs, "blob")}, ${number(rows, "embedded row")} in ${number(segments, "segment")}, ${number(others["runs"] ?? 0, "run")}, ${number(others["graphs"] ?? 0, "graph")}, ${number(tags, "tag")} and the index: ${showBytes(bytes)} in ${showSeconds(seconds)}`)
+    console.log(`${counted(results, "result")}, ${counted(blobs, "blob")}, ${counted(rows, "embedded row")} in ${counted(segments, "segment")}, ${counted(others["runs"] ?? 0, "run")}, ${counted(others["graphs"] ?? 0, "graph")}, ${counted(tags, "tag")} and the index: ${showBytes(bytes)} in ${showSeconds(seconds)}`)
     if (findings.length === 0) console.log(style("green", "all whole"))
   }
   if (findings.length === 0) return

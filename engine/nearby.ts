@@ -1,6 +1,7 @@
 /** What lies in a folder and in those directly under it, for a message about what was not found. */
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { isCache } from "../cache/cache.ts"
 
 /** Many enough to choose from. */
 const most = 8
@@ -33,6 +34,6 @@ export const pipelinesNear = (folder: string): string => {
 
 /** `; there is one at pipelines/.outcrop`, the caches around a folder; nothing where there is none. */
 export const cachesNear = (folder: string): string => {
-  const caches = foldersAround(folder).map((each) => join(each, ".outcrop")).filter((each) => fs.existsSync(join(each, "format")))
+  const caches = foldersAround(folder).map((each) => join(each, ".outcrop")).filter(isCache)
   return caches.length === 0 ? "" : `; there ${caches.length === 1 ? "is one" : "are some"} at ${caches.slice(0, most).join(", ")}`
 }

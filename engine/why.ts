@@ -5,6 +5,7 @@
 import type { Cache } from "../cache/cache.ts"
 import type { Document } from "../cache/canonical.ts"
 import { evictions } from "../cache/evictions.ts"
+import { fewNodes } from "../cache/index.ts"
 import type { Grid, Node } from "./expand.ts"
 import { observer } from "./files.ts"
 import type { PlanResult } from "./plan.ts"
@@ -58,16 +59,12 @@ export interface Why {
   readonly causes: ReadonlyArray<Cause>
 }
 
-/** So many nodes are looked up one by one in no time. */
-const fewNodes = 1000
-
 const neverRan = (node: Node): Cause => ({ kind: "never ran", part: node.implementation.stage.name, before: null, after: null })
 
 /** Explains every node of a plan that `wanted` accepts. */
 export const why = ({ cache, grid, result, wanted }: { readonly cache: Cache; readonly grid: Grid; readonly result: PlanResult; readonly wanted: (node: Node) => boolean }): Array<Why> => {
   const { index } = cache
   const asked = new Set(result.nodes.flatMap(({ node }) => wanted(node) ? [node] : []))
-  // of a few nodes one by one, as the pipeline may have had a hundred thousand others
   const { name } = grid.file.pipeline, history = asked.size > fewNodes ? index.addresses(name) : undefined
   let evicted: ReturnType<typeof evictions> | undefined
   /** The removal on record of one of these results or blobs. */

@@ -1,6 +1,6 @@
 /** A chain as a tree on the terminal: the numbers asked for at its top, what each came from below it; what was told already is not told again. */
 import type { Document } from "../cache/canonical.ts"
-import { style } from "../report/terminal.ts"
+import { counted, style } from "../report/terminal.ts"
 import type { Defaults } from "./defaults.ts"
 import { closureOf, mapping, type Result, type Told } from "./node.ts"
 import type { Chain } from "./trace.ts"
@@ -17,7 +17,6 @@ export const flow = (value: Document | undefined): string => {
 }
 export const short = (digest: string): string => digest.slice(0, 12)
 export const when = (utc: string): string => utc.slice(0, 19).replace("T", " ")
-const count = (n: number, noun: string) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`
 const distinct = <A>(values: Iterable<A>): Array<A> => [...new Set(values)]
 
 /** The different ones of some texts, the first few of them. */
@@ -54,7 +53,7 @@ const outputs = (results: ReadonlyArray<Result>): Array<string> =>
   distinct(results.flatMap(({ gave }) => Object.keys(gave))).map((name) => {
     const given = results.flatMap(({ gave }) => gave[name] === undefined ? [] : [gave[name]])
     const blobs = distinct(given.map(({ blob }) => short(blob)))
-    return `${name} ${alternatives(given.map(({ rows }) => count(rows, "row")))} ${blobs.length > 1 ? `(${blobs.length} different)` : blobs[0] ?? ""}`
+    return `${name} ${alternatives(given.map(({ rows }) => counted(rows, "row")))} ${blobs.length > 1 ? `(${blobs.length} different)` : blobs[0] ?? ""}`
   })
 
 const roles = ["train", "val", "test", "unused", ""]
@@ -106,7 +105,7 @@ const details = ({ defaults, told }: StepText, nodes: number, { full, loss, reme
   for (const text of fitted(results)) add("fitted", text)
   for (const [path, digest] of distinct(results).flatMap(({ files }) => Object.entries(files)).slice(0, full ? Infinity : 3)) add("file", `${path} ${digest.startsWith("folder") ? short(digest.slice(7)) : digest === "absent" ? digest : short(digest)}`)
   const files = results.reduce((sum, result) => sum + Object.keys(result.files).length, 0)
-  if (!full && files > 3) add("", `... ${count(files - 3, "file")} more`)
+  if (!full && files > 3) add("", `... ${counted(files - 3, "file")} more`)
   if (results.length > 0) add("gave", outputs(results).join(", "))
   if (results.length > 0) add("made", `${madeAt(results, seconds)}${makers ? `, ${makerOf(results)}` : ""}`)
   const others = results.map((result) => othersTaken(result, resultOf)), changed = distinct(others.flat())

@@ -5,6 +5,9 @@ type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan"
 /** Styled text; plain where colour is off (NO_COLOR, no terminal). */
 export const style = (as: Style, text: string): string => styleText(as, text, { stream: process.stdout })
 
+/** `1,204 rows`: a number with what it is of. */
+export const counted = (n: number, noun: string): string => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`
+
 /** Characters that text takes in a terminal, its colours aside. */
 export const widthOf = (text: string) => [...stripVTControlCharacters(text)].length
 /** Text as a terminal can be given it in one line: of what data hold, a label or the record of a run elsewhere, only colours are obeyed. */

@@ -15,7 +15,7 @@ import type { TripletLoss } from "./linear-machine.ts"
 import { type Compile, fitLockstep, lanes } from "./lockstep.ts"
 import { type Batch, type Objective, programOf, trained } from "./objective.ts"
 import { onnxEngine } from "./onnx-engine.ts"
-import type { Shapes } from "./optimiser.ts"
+import { allFinite, type Shapes } from "./optimiser.ts"
 import { type Compiled, type Engine, type Input, sizeOf } from "./program.ts"
 import { type Defaults, type Settings, settings } from "./settings.ts"
 import { folded } from "./standardization.ts"
@@ -242,7 +242,7 @@ export const make = <const F extends Schema.Struct.Fields, const S extends keyof
       const { embedding, rows, sample_id, view } = embeddings
       const head = headOf(parameters as Parameters, embedding.width)
       const learned = Object.fromEntries(weights.layer.map((layer, i) => [layer, Float32Array.from(weights.values[i]!)]))
-      const lost = Object.keys(learned).find((layer) => !learned[layer]!.every(Number.isFinite))
+      const lost = Object.keys(learned).find((layer) => !allFinite(learned[layer]!))
       if (lost !== undefined) return yield* new Stage.StageError({ message: `${name}: ${divergence(history, lost, (parameters as Parameters).rate)}` })
       for (const [layer, shape] of Object.entries(shapes(head))) {
         if (learned[layer]?.length !== sizeOf(shape)) {
